@@ -1,0 +1,70 @@
+"""What every test stands on: a home of its own, a clean environment, and what was left out told at the end."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from pathlib import Path
+
+import pytest
+
+# The broker and the browser are parts of their own; each module defines its fixtures and its markers' meaning.
+pytest_plugins = [name for name in ("tests.broker", "tests.browser") if importlib.util.find_spec(name)]
+
+SKIPPABLE = ("kafka", "browser")
+
+
+def left_out() -> list[str]:
+    """Return the markers that RUNSTREAM_TEST_SKIP leaves out, in SKIPPABLE's order; raise for an unknown one."""
+    asked = [part.strip() for part in os.environ.get("RUNSTREAM_TEST_SKIP", "").split(",") if part.strip()]
+    unknown = sorted(set(asked) - set(SKIPPABLE))
+    if unknown:
+        message = f"RUNSTREAM_TEST_SKIP knows {', '.join(SKIPPABLE)}; it holds {', '.join(unknown)}"
+        raise pytest.UsageError(message)
+    return [name for name in SKIPPABLE if name in asked]
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Clear every RUNSTREAM_* variable and point the home below the test's own folder."""
+    for name in list(os.environ):
+        if name.startswith("RUNSTREAM_") and not name.startswith("RUNSTREAM_TEST_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("RUNSTREAM_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture
+def home_path(tmp_path: Path) -> Path:
+    """Give the folder that RUNSTREAM_HOME names in this test; it does not exist yet."""
+    return tmp_path / "home"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the markers of the parts that a machine may lack."""
+    config.addinivalue_line("markers", "kafka: needs Java and the real broker that tests/broker.py starts")
+    config.addinivalue_line("markers", "browser: needs Chromium")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect what RUNSTREAM_TEST_SKIP names; a missing part that is not named there fails its tests."""
+    without = left_out()
+    gone = [item for item in items if any(item.get_closest_marker(name) for name in without)]
+    if gone:
+        items[:] = [item for item in items if item not in set(gone)]
+        config.hook.pytest_deselected(items=gone)
+        config.stash[LEFT_OUT] = gone
+
+
+LEFT_OUT = pytest.StashKey[list[pytest.Item]]()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """List what was left out, so that a shortened run cannot be taken for a whole one."""
+    gone = config.stash.get(LEFT_OUT, [])
+    if not gone:
+        return
+    files = sorted(
+        {f"{item.path.name} ({name})" for item in gone for name in SKIPPABLE if item.get_closest_marker(name)}
+    )
+    terminalreporter.section("left out by RUNSTREAM_TEST_SKIP: this is not the whole suite")
+    terminalreporter.line(f"{len(gone)} tests in: {', '.join(files)}")
