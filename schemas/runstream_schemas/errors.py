@@ -1,0 +1,460 @@
+"""Every error that runstream raises, in one tree.
+
+RunstreamError
+├── caller's mistakes, raised at the call
+│   ├── InvalidName (ValueError)          InvalidValue (TypeError)      InvalidStep (TypeError)
+│   ├── TooLarge (ValueError)             MetricFormClash (ValueError)  PropertyExists (ValueError)
+│   └── UnsafePath (ValueError)           ArtifactNotFound (LookupError)
+├── settings and platform
+│   ├── ConfigError (ValueError)          UnknownSetting (ValueError)   PlatformUnsupported
+│   └── ExtraMissing (ImportError)
+├── formats
+│   ├── EncodeError (ValueError)          DecodeError (ValueError)
+│   └── SegmentDamaged                    JournalUnavailable (OSError)
+├── shipping and reading back
+│   ├── FlushTimeout (TimeoutError)       NotYetFolded (TimeoutError)
+│   └── RunNotFound (LookupError)         HistoryUnreachable (ConnectionError)  HistoryBusy
+├── StoreError: the history file
+│   ├── Fenced     StoreLocked            StoreVersion
+│   └── StoreForeign                      StoreUnopenable               CommitUnknown
+└── SourceError: the event log
+    ├── BrokerUnreachable (retriable)     TopicMissing   TopicRecreated   TopicDeleted
+    ├── OffsetsExpired   LogTruncated     JournalShrunk
+    └── TopicTooSmall    ProducerRefused
+
+Each carries what it is about as fields, is also the natural builtin, survives pickling, and says what happened, to
+which thing, and what to do next. `message` is a template over the fields; `retriable`: waiting may cure it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+def _restored(kind: type[RunstreamError], fields: Mapping[str, object]) -> RunstreamError:
+    error = kind.__new__(kind)
+    error.__dict__.update(fields)
+    return error
+
+
+class RunstreamError(Exception):
+    """The root of the tree: catch it to catch whatever runstream raises."""
+
+    message: ClassVar[str] = "something went wrong in runstream"
+    retriable: ClassVar[bool] = False
+
+    def __str__(self) -> str:
+        return self.message.format_map(vars(self))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle by fields: the default calls the class with positional `args`, which are empty here."""
+        return _restored, (type(self), self.__dict__)
+
+
+class StoreError(RunstreamError):
+    """Something about the history file; raised by whoever opens or writes it."""
+
+
+class SourceError(RunstreamError):
+    """Something about the event log that reading on would hide; the consumer stops and says so."""
+
+
+@dataclass(eq=False)
+class InvalidName(RunstreamError, ValueError):
+    """A name (metric, tag, experiment, run id, ...) that cannot be kept."""
+
+    message = "{what} {name!r} {reason}; choose another {what}"
+    what: str
+    name: str
+    reason: str
+
+
+@dataclass(eq=False)
+class InvalidValue(RunstreamError, TypeError):
+    """A value of a type that a metric cannot hold."""
+
+    message = "{name!r} cannot be given a value of type {value_type}: {reason}; log a number, string, bool or None"
+    name: str
+    value_type: str
+    reason: str
+
+
+@dataclass(eq=False)
+class InvalidStep(RunstreamError, TypeError):
+    """A step that is no 64-bit integer."""
+
+    message = "step={step!r} of {name!r} is no integer above -2**63 and below 2**63; pass an int, or leave it out"
+    name: str
+    step: object
+
+
+@dataclass(eq=False)
+class TooLarge(RunstreamError, ValueError):
+    """Something longer than an event may carry."""
+
+    message = "{what} has {size_bytes:,} bytes, more than the {limit_bytes:,} that fit; upload it as a file"
+    what: str
+    size_bytes: int
+    limit_bytes: int
+
+
+@dataclass(eq=False)
+class MetricFormClash(RunstreamError, ValueError):
+    """One metric name used for two forms (scalar, list, row, table, image)."""
+
+    message = "metric {name!r} was logged as {other} and cannot also be {form}; use another name"
+    name: str
+    form: str
+    other: str
+
+
+@dataclass(eq=False)
+class PropertyExists(RunstreamError, ValueError):
+    """A property is written once."""
+
+    message = "run {run_id} already has the property {key!r}, and properties never change; use a tag instead"
+    run_id: str
+    key: str
+
+
+@dataclass(eq=False)
+class UnsafePath(RunstreamError, ValueError):
+    """An artifact path that would leave its folder, or cannot be kept on every system."""
+
+    message = "path {path!r} {reason}; give a relative path with forward slashes"
+    path: str
+    reason: str
+
+
+@dataclass(eq=False)
+class ArtifactNotFound(RunstreamError, LookupError):
+    """A run has no file at this path."""
+
+    run_id: str
+    path: str
+    available: Sequence[str] = ()
+
+    def __str__(self) -> str:
+        known = ", ".join(self.available) or "none"
+        return f"run {self.run_id} has no file {self.path!r}; its files: {known}"
+
+
+@dataclass(eq=False)
+class ConfigError(RunstreamError, ValueError):
+    """A setting whose value cannot be used."""
+
+    message = "{name}={value!r}: {reason}"
+    name: str
+    value: str
+    reason: str
+
+
+@dataclass(eq=False)
+class UnknownSetting(RunstreamError, ValueError):
+    """A RUNSTREAM_* variable that nothing reads."""
+
+    name: str
+    nearest: str | None = None
+
+    def __str__(self) -> str:
+        hint = f"did you mean {self.nearest}?" if self.nearest else "`runstream check` lists the valid ones"
+        return f"{self.name} is no setting of runstream; {hint}"
+
+
+@dataclass(eq=False)
+class PlatformUnsupported(RunstreamError):
+    """This system lacks what the journal needs."""
+
+    message = "runstream cannot log on {platform}: {reason}; on Windows use WSL 2"
+    platform: str
+    reason: str
+
+
+@dataclass(eq=False)
+class ExtraMissing(RunstreamError, ImportError):
+    """Something needs a library that only an extra installs: training jobs get none of them."""
+
+    what: str
+    extra: str
+    module: str
+
+    def __str__(self) -> str:
+        return f"{self.what} needs {self.module}, which is not installed; pip install 'runstream[{self.extra}]'"
+
+
+@dataclass(eq=False)
+class EncodeError(RunstreamError, ValueError):
+    """An event that does not have the shape its class declares."""
+
+    message = "{event} cannot be encoded: {cause}"
+    event: str
+    cause: object
+
+
+@dataclass(eq=False)
+class DecodeError(RunstreamError, ValueError):
+    """Bytes that are no event of ours: `event` is the type as far as recognised, `position` where they came from."""
+
+    message = "bytes at {position} are no {event}: {cause}; they are kept as a dead letter"
+    event: str
+    position: str
+    cause: object
+
+
+@dataclass(eq=False)
+class SegmentDamaged(RunstreamError):
+    """A journal segment whose bytes cannot be trusted as a whole (its header, or an archive of it)."""
+
+    message = "journal segment {path} is damaged at byte {offset}: {cause}; restore it from a backup"
+    path: str
+    offset: int
+    cause: object
+
+
+@dataclass(eq=False)
+class JournalUnavailable(RunstreamError, OSError):
+    """The journal cannot be written here and now (no space, read-only, gone)."""
+
+    message = "the journal at {path} cannot be written: {cause}; free space or set RUNSTREAM_HOME elsewhere"
+    path: str
+    cause: object
+    retriable = True
+
+
+@dataclass(eq=False)
+class FlushTimeout(RunstreamError, TimeoutError):
+    """Not everything logged was acknowledged in time; it stays in the journal."""
+
+    pending: int
+    timeout_s: float
+    cause: str = ""
+    retriable = True
+
+    def __str__(self) -> str:
+        why = f" ({self.cause})" if self.cause else ""
+        return (
+            f"{self.pending} events are not acknowledged after {self.timeout_s:g} s{why}; "
+            "they are safe in the journal: call flush() again, or `runstream sync` later"
+        )
+
+
+@dataclass(eq=False)
+class NotYetFolded(RunstreamError, TimeoutError):
+    """The history does not yet cover what this process has logged."""
+
+    run_id: str
+    wanted: object
+    folded: object
+    waited_s: float
+    cause: str = ""
+    retriable = True
+
+    def __str__(self) -> str:
+        why = f"; likely cause: {self.cause}" if self.cause else ""
+        return (
+            f"the history of run {self.run_id} covers {self.folded} but {self.wanted} was logged "
+            f"(waited {self.waited_s:g} s, RUNSTREAM_READ_WAIT){why}"
+        )
+
+
+@dataclass(eq=False)
+class RunNotFound(RunstreamError, LookupError):
+    """No such run in this history."""
+
+    message = "no run {run_id!r} in {where}; `runstream runs` lists those that are there"
+    run_id: str
+    where: str
+
+
+@dataclass(eq=False)
+class HistoryUnreachable(RunstreamError, ConnectionError):
+    """No server answers and there is no journal to read instead."""
+
+    message = (
+        "no history server answers at {address}: {cause}; start `runstream consume` there, and set "
+        "RUNSTREAM_SERVER=host:port and RUNSTREAM_TOKEN_FILE here"
+    )
+    address: str
+    cause: object
+    retriable = True
+
+
+@dataclass(eq=False)
+class HistoryBusy(RunstreamError):
+    """Another process folds or reads this home's file and did not finish in time."""
+
+    message = "{path} is in use by {holder}; try again, or keep `runstream consume` running to share it"
+    path: str
+    holder: str
+    retriable = True
+
+
+@dataclass(eq=False)
+class Fenced(StoreError):
+    """Another consumer has moved this partition's position."""
+
+    message = (
+        "partition {partition} stands at {stored}, not at {expected}: another consumer writes this history; "
+        "stop one of the two"
+    )
+    partition: str
+    expected: int
+    stored: int
+
+
+@dataclass(eq=False)
+class StoreLocked(StoreError):
+    """A second consumer on one history file."""
+
+    message = "{path} belongs to a running consumer ({holder}); use that one or stop it first"
+    path: str
+    holder: str
+
+
+@dataclass(eq=False)
+class StoreVersion(StoreError):
+    """A history file written by a newer runstream."""
+
+    message = "{path} has tables of version {found}, this runstream knows {supported}; upgrade runstream"
+    path: str
+    found: object
+    supported: object
+
+
+@dataclass(eq=False)
+class StoreForeign(StoreError):
+    """A history file that was folded from another event log."""
+
+    message = (
+        "{path} holds the history of {stored_source}, not of {source}; set RUNSTREAM_HOME to another folder "
+        "for this source, or RUNSTREAM_BROKERS back"
+    )
+    path: str
+    stored_source: str
+    source: str
+
+
+@dataclass(eq=False)
+class StoreUnopenable(StoreError):
+    """A history file that does not open and could not be rebuilt."""
+
+    message = "{path} does not open: {cause}; it was set aside, start the consumer to rebuild it from the log"
+    path: str
+    cause: object
+
+
+@dataclass(eq=False)
+class CommitUnknown(StoreError):
+    """COMMIT raised: the batch may or may not be durable, so this process must end and read the positions again."""
+
+    message = "it is unknown whether a commit to {path} took effect: {cause}; restart the consumer"
+    path: str
+    cause: object
+    retriable = True
+
+
+@dataclass(eq=False)
+class BrokerUnreachable(SourceError):
+    """No broker answers."""
+
+    brokers: str
+    log_lines: Sequence[str] = ()
+    retriable = True
+
+    def __str__(self) -> str:
+        said = "; the client said: " + " | ".join(self.log_lines) if self.log_lines else ""
+        return f"no Kafka broker answers at {self.brokers}{said}; check RUNSTREAM_BROKERS and RUNSTREAM_KAFKA_*"
+
+
+@dataclass(eq=False)
+class TopicMissing(SourceError):
+    """A topic that was never created."""
+
+    message = "topic {topic} does not exist; create it with `runstream topics create`"
+    topic: str
+
+
+@dataclass(eq=False)
+class TopicRecreated(SourceError):
+    """The topic has another id than the one whose offsets are stored."""
+
+    message = (
+        "topic {topic} was deleted and created again (id {stored_id} is now {found_id}); its stored offsets "
+        "mean nothing there: fold it into a new home (RUNSTREAM_HOME), or bring the old topic back"
+    )
+    topic: str
+    stored_id: str
+    found_id: str
+
+
+@dataclass(eq=False)
+class TopicDeleted(SourceError):
+    """A topic that was being read is gone."""
+
+    message = "topic {topic} was deleted; the history is kept, restore the topic or start a new home"
+    topic: str
+
+
+@dataclass(eq=False)
+class OffsetsExpired(SourceError):
+    """Retention removed events that were not folded."""
+
+    message = (
+        "{topic}/{partition}: events {position} to {beginning - 1} were removed by retention before they "
+        "were folded; set retention.ms=-1 (`runstream topics check`) and fold what is left into a new home"
+    )
+    topic: str
+    partition: int
+    position: int
+    beginning: int
+
+
+@dataclass(eq=False)
+class LogTruncated(SourceError):
+    """The broker's log is shorter than, or differs from, what was folded."""
+
+    message = (
+        "{topic}/{partition} ends at {end} or holds other events than those folded up to {position}: the "
+        "broker lost data; restore it, or fold into a new home"
+    )
+    topic: str
+    partition: int
+    position: int
+    end: int
+
+
+@dataclass(eq=False)
+class JournalShrunk(SourceError):
+    """A journal that holds fewer frames than were folded from it (power loss, or files removed)."""
+
+    message = (
+        "the journal of producer {producer_id} ends at frame {end}, {position} were folded: files were "
+        "removed or lost with power; the history keeps what it has"
+    )
+    producer_id: str
+    position: int
+    end: int
+
+
+@dataclass(eq=False)
+class TopicTooSmall(SourceError):
+    """A topic whose message limit is below an event's largest size."""
+
+    message = (
+        "topic {topic} takes messages of {limit:,} bytes, events need {needed:,}; raise max.message.bytes, "
+        "events wait in the journal until then"
+    )
+    topic: str
+    limit: int
+    needed: int
+
+
+@dataclass(eq=False)
+class ProducerRefused(SourceError):
+    """The broker refused a record for good; the client was replaced and the journal kept."""
+
+    message = "the broker refused events for {topic}: {cause}; they stay in the journal, fix it and they go out"
+    topic: str
+    cause: object
