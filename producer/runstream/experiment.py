@@ -1,0 +1,96 @@
+"""An experiment: runs that belong together, by name; where a run is started."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from runstream.workspace import Workspace
+from runstream_schemas.ids import check_name
+
+if TYPE_CHECKING:
+    from runstream.run import Run
+
+
+class Experiment:
+    """
+    A named set of runs in a workspace; it exists from its first run on.
+
+    Args:
+        workspace: where it belongs.
+        name: any name.
+
+    Raises:
+        InvalidName: *name* is empty, longer than 256 bytes, or holds control characters.
+        TypeError: *workspace* is not a Workspace.
+    """
+
+    __slots__ = ("_name", "_workspace")
+
+    def __init__(self, workspace: Workspace, name: str) -> None:
+        if not isinstance(workspace, Workspace):
+            message = f"Experiment(workspace, name) takes a Workspace first, not {type(workspace).__name__}"
+            raise TypeError(message)
+        self._workspace = workspace
+        self._name = check_name("experiment", name)
+
+    @property
+    def name(self) -> str:
+        """The experiment's name."""
+        return self._name
+
+    @property
+    def workspace(self) -> Workspace:
+        """The workspace that it belongs to."""
+        return self._workspace
+
+    def start_logging(
+        self,
+        name: str | None = None,
+        run_id: str | None = None,
+        *,
+        display_name: str | None = None,
+        description: str | None = None,
+        tags: Mapping[str, str | None] | None = None,
+    ) -> Run:
+        """
+        Start a run, or go on with one, and set its status to Running.
+
+        Args:
+            name: what people read; the same as *display_name*, of which one is enough.
+            run_id: of a run to join, or for a new one; left out, a random one is made.
+            display_name: see *name*.
+            description: of the run.
+            tags: set at once, as by set_tags().
+
+        Raises:
+            InvalidName: one of the names, the run id or a tag's key cannot be kept.
+            JournalUnavailable: nothing can be written below RUNSTREAM_HOME.
+            PlatformUnsupported: on Windows, where runstream logs inside WSL 2.
+            TypeError: *name* and *display_name* are given and differ.
+        """
+        from runstream.run import started
+
+        if name is not None and display_name is not None and name != display_name:
+            message = f"name={name!r} and display_name={display_name!r} say the same thing twice: give one of them"
+            raise TypeError(message)
+        shown = name if display_name is None else display_name
+        return started(self, run_id, display_name=shown, description=description, tags=tags or {})
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Experiment) and (other._workspace, other._name) == (self._workspace, self._name)
+
+    def __hash__(self) -> int:
+        return hash((Experiment, self._workspace, self._name))
+
+    def __reduce__(self) -> tuple[type[Experiment], tuple[Workspace, str]]:
+        return Experiment, (self._workspace, self._name)
+
+    def __repr__(self) -> str:
+        return f"Experiment(Name: {self._name},\nWorkspace: {self._workspace.name})"
+
+    def _repr_html_(self) -> str:
+        """Return the experiment as a table, which notebooks show."""
+        cells = "".join(f"<td>{html.escape(text)}</td>" for text in (self._name, self._workspace.name))
+        return f"<table><tr><th>Name</th><th>Workspace</th></tr><tr>{cells}</tr></table>"

@@ -1,0 +1,45 @@
+"""A workspace: the outermost name under which experiments are kept."""
+
+from __future__ import annotations
+
+import html
+
+from runstream_schemas.ids import check_name
+
+
+class Workspace:
+    """
+    A set of experiments, by name; nothing is created or contacted until a run starts.
+
+    Args:
+        name: any name; "default" unless given.
+
+    Raises:
+        InvalidName: *name* is empty, longer than 256 bytes, or holds control characters.
+    """
+
+    __slots__ = ("_name",)
+
+    def __init__(self, name: str = "default") -> None:
+        self._name = check_name("workspace", name)
+
+    @property
+    def name(self) -> str:
+        """The workspace's name."""
+        return self._name
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Workspace) and other._name == self._name
+
+    def __hash__(self) -> int:
+        return hash((Workspace, self._name))
+
+    def __reduce__(self) -> tuple[type[Workspace], tuple[str]]:
+        return Workspace, (self._name,)
+
+    def __repr__(self) -> str:
+        return f"Workspace(Name: {self._name})"
+
+    def _repr_html_(self) -> str:
+        """Return the workspace as a table, which notebooks show."""
+        return f"<table><tr><th>Name</th></tr><tr><td>{html.escape(self._name)}</td></tr></table>"
