@@ -31,14 +31,19 @@ from tests.waiting import until
 HERE = Path(__file__).parent / "kafka"
 CACHE = Path(os.environ.get("RUNSTREAM_TEST_CACHE", "~/.cache/runstream-test")).expanduser()
 CLUSTER_ID = "RdyFZVYNQ-WTnJ1jIcAVuA"
-JVM_FLAGS = (
-    "-Xms64m -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData -Djava.awt.headless=true "
-    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
-).split()
+JVM_FLAGS = [
+    "-Xms64m",
+    "-Xmx256m",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-XX:-UsePerfData",
+    "-Djava.awt.headless=true",
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+]
 START_TIMEOUT_S = 90.0
 
 
-class BrokerUnavailable(RuntimeError):
+class BrokerUnavailableError(RuntimeError):
     """The real broker cannot run on this machine; the message names what is missing."""
 
 
@@ -62,7 +67,7 @@ class Broker:
         """Start a broker of its own; `properties` are added to tests/kafka/server.properties.
 
         Raises:
-            BrokerUnavailable: Java, Maven or the artifacts are missing, or the process died.
+            BrokerUnavailableError: Java, Maven or the artifacts are missing, or the process died.
         """
         formatted = prepare()
         folder = Path(tempfile.mkdtemp(prefix="runstream-broker-"))
@@ -113,7 +118,7 @@ class Broker:
 
     def _answers(self) -> bool:
         if self._process is None or self._process.poll() is not None:
-            raise BrokerUnavailable(f"the broker process ended while starting:\n{self.log_tail()}")
+            raise BrokerUnavailableError(f"the broker process ended while starting:\n{self.log_tail()}")
         return answers(self.servers)
 
     def _end(self, number: signal.Signals) -> None:
@@ -222,23 +227,24 @@ def fetch_jars() -> None:
     """Resolve the class path with Maven unless the cached jars verify against SHA256SUMS.
 
     Raises:
-        BrokerUnavailable: Maven is missing or fails, or what it brought does not verify.
+        BrokerUnavailableError: Maven is missing or fails, or what it brought does not verify.
     """
     lib = CACHE / "lib"
     if not damaged_jars(lib):
         return
     if shutil.which("mvn") is None:
-        raise BrokerUnavailable("Maven is missing: install the package 'maven' (apt-get install maven)")
-    done = subprocess.run(
-        ["mvn", "-q", "-B", "-f", str(HERE / "pom.xml"), "dependency:copy-dependencies"]
-        + ["-DincludeScope=runtime", f"-DoutputDirectory={lib}"],
-        capture_output=True,
-        text=True,
-    )
+        raise BrokerUnavailableError("Maven is missing: install the package 'maven' (apt-get install maven)")
+    goal = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={lib}"]
+    done = run("mvn", "-q", "-B", "-f", str(HERE / "pom.xml"), *goal)
     if done.returncode != 0:
-        raise BrokerUnavailable(f"Maven could not fetch the broker:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+        raise BrokerUnavailableError(f"Maven could not fetch the broker:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
     if damaged := damaged_jars(lib):
-        raise BrokerUnavailable(f"these jars do not match tests/kafka/SHA256SUMS: {', '.join(damaged)}")
+        raise BrokerUnavailableError(f"these jars do not match tests/kafka/SHA256SUMS: {', '.join(damaged)}")
+
+
+def run(*command: str) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end and keep what it says."""
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def damaged_jars(lib: Path) -> list[str]:
@@ -261,19 +267,21 @@ def java() -> list[str]:
     """The command that starts the JVM with the flags of every start.
 
     Raises:
-        BrokerUnavailable: no Java 17 or later.
+        BrokerUnavailableError: no Java 17 or later.
     """
     found = shutil.which("java")
     if found is None:
-        raise BrokerUnavailable("Java is missing: install a Java 17 runtime (apt-get install openjdk-17-jre-headless)")
+        raise BrokerUnavailableError(
+            "Java is missing: install a Java 17 runtime (apt-get install openjdk-17-jre-headless)"
+        )
     return [found, *JVM_FLAGS]
 
 
 @functools.cache
 def cache_key() -> str:
     """Archive and format hold for one JVM build and one list of jars."""
-    version = subprocess.run([java()[0], "-version"], capture_output=True).stderr
-    return hashlib.sha256(version + (HERE / "SHA256SUMS").read_bytes()).hexdigest()[:12]
+    version = run(java()[0], "-version").stderr
+    return hashlib.sha256(version.encode() + (HERE / "SHA256SUMS").read_bytes()).hexdigest()[:12]
 
 
 def archive_path() -> Path:
@@ -292,13 +300,11 @@ def format_folder(target: Path) -> None:
         folder = Path(name)
         write_properties(folder, free_port(), free_port(), {})
         tool = ["kafka.tools.StorageTool", "format", "--standalone", "-t", CLUSTER_ID]
-        done = subprocess.run(
-            [*java(), "-cp", f"{CACHE / 'lib'}/*", *tool, "-c", str(folder / "server.properties")],
-            capture_output=True,
-            text=True,
-        )
+        done = run(*java(), "-cp", f"{CACHE / 'lib'}/*", *tool, "-c", str(folder / "server.properties"))
         if done.returncode != 0:
-            raise BrokerUnavailable(f"formatting the broker's folder failed:\n{done.stdout[-1000:]}{done.stderr[-1000:]}")
+            raise BrokerUnavailableError(
+                f"formatting the broker's folder failed:\n{done.stdout[-1000:]}{done.stderr[-1000:]}"
+            )
         os.rename(folder / "data", target)
 
 

@@ -1,0 +1,250 @@
+"""The Kafka topics: create them, look at them, say what is wrong with them.
+
+Commands and the sender use this; nothing here runs in the training code's threads.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Literal
+
+from runstream_schemas.broker import connect
+from runstream_schemas.errors import TopicMissing, TopicTooSmall
+from runstream_schemas.topics import PARTITIONS, Topic, dead_letter_name, topic_name
+
+MESSAGE_BYTES: Final = 1024 * 1024
+"""What every topic must take: the largest event (512 KiB) with room to spare."""
+
+#: Time as the broker saw it: a producer whose clock is wrong is not refused, and a rebuild gives the same stamps.
+_EVENTS: Final = {
+    "retention.ms": "-1",
+    "retention.bytes": "-1",
+    "cleanup.policy": "delete",
+    "max.message.bytes": str(MESSAGE_BYTES),
+    "message.timestamp.type": "LogAppendTime",
+}
+#: A dead letter is a message that was let in once, with headers on top.
+_DEAD_LETTERS: Final = {**_EVENTS, "max.message.bytes": str(2 * MESSAGE_BYTES)}
+
+
+@dataclass(frozen=True, slots=True)
+class TopicFacts:
+    """What the broker says about one topic.
+
+    Attributes:
+        topic_id: changes when the topic is deleted and created again.
+        retention_ms: -1 = for ever.
+        oldest_ns: broker's stamp of the oldest event, None where the topic is empty.
+        n_expired: events that are gone already.
+    """
+
+    name: str
+    topic_id: str
+    n_partitions: int
+    replication_factor: int
+    max_message_bytes: int
+    retention_ms: int
+    retention_bytes: int
+    cleanup_policy: str
+    oldest_ns: int | None
+    n_expired: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing about the topics that a person should know.
+
+    Attributes:
+        level: "error" = events cannot be kept or folded; "warning" = they will be lost later, or a rebuild will fail.
+    """
+
+    level: Literal["error", "warning"]
+    topic: str
+    text: str
+
+
+def event_topics(prefix: str) -> list[str]:
+    """The Kafka names of the five event topics."""
+    return [topic_name(topic, prefix) for topic in Topic]
+
+
+def create(options: Mapping[str, Any], prefix: str, n_partitions: int = PARTITIONS) -> list[str]:
+    """Create the topics that are missing, dead-letter topics included; existing ones stay as they are.
+
+    Returns:
+        The names of those that were created.
+
+    Raises:
+        BrokerUnreachable: no broker answers.
+        kafka.errors.KafkaError: the broker refused (for example: no permission).
+    """
+    wanted = dict.fromkeys(event_topics(prefix), _EVENTS)
+    wanted |= {dead_letter_name(name): _DEAD_LETTERS for name in event_topics(prefix)}
+    with admin_client(options) as client:
+        missing = [t["name"] for t in client.describe_topics(list(wanted)) if t["error_code"] == _UNKNOWN_TOPIC]
+        if not missing:
+            return []
+        request = {
+            name: {"num_partitions": n_partitions, "replication_factor": -1, "configs": wanted[name]}
+            for name in missing
+        }
+        answer = client.create_topics(request, wait_for_metadata=True, raise_errors=False)
+        return [topic["name"] for topic in answer["topics"] if not _refused(topic)]
+
+
+_UNKNOWN_TOPIC: Final = 3
+_TOPIC_EXISTS: Final = 36
+
+
+def _refused(topic: Mapping[str, Any]) -> bool:
+    """Whether another process was faster; any other error is raised."""
+    from kafka.errors import for_code
+
+    code = topic["error_code"]
+    if code not in {0, _TOPIC_EXISTS}:
+        raise for_code(code)(f"{topic['name']}: {topic.get('error_message') or ''}")
+    return bool(code)
+
+
+def describe(client: Any, names: Sequence[str]) -> dict[str, TopicFacts | None]:
+    """Look at topics; None for one that does not exist."""
+    from kafka.admin import ConfigResource
+
+    seen = {topic["name"]: topic for topic in client.describe_topics(list(names))}
+    there = [name for name in names if name in seen and seen[name]["error_code"] == 0]
+    resources = [ConfigResource("TOPIC", name, dict.fromkeys(_EVENTS)) for name in there]
+    configs = client.describe_configs(resources, config_filter="all")["topic"] if there else {}
+    facts: dict[str, TopicFacts | None] = dict.fromkeys(names)
+    for name in there:
+        facts[name] = _facts(client, seen[name], {key: row["value"] for key, row in configs[name].items()})
+    return facts
+
+
+def _facts(client: Any, topic: Mapping[str, Any], config: Mapping[str, str]) -> TopicFacts:
+    from kafka import TopicPartition
+    from kafka.admin import OffsetSpec
+
+    partitions = [TopicPartition(topic["name"], p["partition_index"]) for p in topic["partitions"]]
+    firsts = client.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.EARLIEST))
+    oldest = client.list_partition_offsets(dict.fromkeys(partitions, 0))
+    stamps = [row.timestamp for row in oldest.values() if row.timestamp >= 0]
+    return TopicFacts(
+        name=topic["name"],
+        topic_id=str(topic["topic_id"]),
+        n_partitions=len(partitions),
+        replication_factor=min(len(p["replica_nodes"]) for p in topic["partitions"]),
+        max_message_bytes=int(config["max.message.bytes"]),
+        retention_ms=int(config["retention.ms"]),
+        retention_bytes=int(config["retention.bytes"]),
+        cleanup_policy=config["cleanup.policy"],
+        oldest_ns=min(stamps) * 1_000_000 if stamps else None,
+        n_expired=sum(row.offset for row in firsts.values()),
+    )
+
+
+def require(client: Any, prefix: str) -> dict[Topic, int]:
+    """Make sure that the broker will take every event, before the first is sent.
+
+    Returns:
+        The number of partitions of each topic.
+
+    Raises:
+        TopicMissing: a topic does not exist.
+        TopicTooSmall: a topic's `max.message.bytes` is below what an event may need: one refused record ends an
+            idempotent kafka-python producer for good.
+    """
+    from kafka.admin import ConfigResource
+
+    names = event_topics(prefix)
+    seen = {topic["name"]: topic for topic in client.describe_topics(names)}
+    for name in names:
+        if name not in seen or seen[name]["error_code"] == _UNKNOWN_TOPIC:
+            raise TopicMissing(topic=name)
+    resources = [ConfigResource("TOPIC", name, {"max.message.bytes": None}) for name in names]
+    for name, config in client.describe_configs(resources, config_filter="all")["topic"].items():
+        limit = int(config["max.message.bytes"]["value"])
+        if limit < MESSAGE_BYTES:
+            raise TopicTooSmall(topic=name, limit=limit, needed=MESSAGE_BYTES)
+    return {topic: len(seen[topic_name(topic, prefix)]["partitions"]) for topic in Topic}
+
+
+def check(options: Mapping[str, Any], prefix: str) -> list[Finding]:
+    """Look at all event topics and judge them; an empty list means that all is well.
+
+    Raises:
+        BrokerUnreachable: no broker answers.
+    """
+    with admin_client(options) as client:
+        facts = describe(client, event_topics(prefix))
+    return judge(facts, time.time_ns())
+
+
+def judge(facts: Mapping[str, TopicFacts | None], now_ns: int) -> list[Finding]:
+    """Say what is wrong with topics; errors first."""
+    found: list[Finding] = []
+    for name, fact in facts.items():
+        if fact is None:
+            found.append(Finding("error", name, str(TopicMissing(topic=name))))
+        else:
+            found.extend(_judged(fact, now_ns))
+    counts = {fact.name: fact.n_partitions for fact in facts.values() if fact is not None}
+    if len(set(counts.values())) > 1:
+        listed = ", ".join(f"{name} {n}" for name, n in counts.items())
+        text = f"the topics differ in partitions ({listed}); give all the same number, so that a run stays together"
+        found.append(Finding("warning", next(iter(counts)), text))
+    return sorted(found, key=lambda finding: finding.level)
+
+
+def _judged(fact: TopicFacts, now_ns: int) -> Iterator[Finding]:
+    if fact.max_message_bytes < MESSAGE_BYTES:
+        error = TopicTooSmall(topic=fact.name, limit=fact.max_message_bytes, needed=MESSAGE_BYTES)
+        yield Finding("error", fact.name, str(error))
+    if fact.cleanup_policy != "delete":
+        text = f"{fact.name} has cleanup.policy={fact.cleanup_policy}, which removes events; set it to delete"
+        yield Finding("error", fact.name, text)
+    if fact.n_expired:
+        text = f"{fact.name} has lost its first {fact.n_expired:,} events: a rebuild from it is not complete any more"
+        yield Finding("warning", fact.name, text)
+    if fact.retention_ms >= 0:
+        yield Finding("warning", fact.name, _expiry(fact, now_ns))
+    if fact.retention_bytes >= 0:
+        text = f"{fact.name} keeps {fact.retention_bytes:,} bytes a partition (retention.bytes); set it to -1"
+        yield Finding("warning", fact.name, text)
+
+
+def _expiry(fact: TopicFacts, now_ns: int) -> str:
+    start_s = (now_ns if fact.oldest_ns is None else fact.oldest_ns) / 1e9
+    gone = datetime.fromtimestamp(start_s, UTC) + timedelta(milliseconds=fact.retention_ms)
+    return (
+        f"{fact.name} keeps events for {timedelta(milliseconds=fact.retention_ms)} (retention.ms): from "
+        f"{gone:%Y-%m-%d %H:%M} UTC the history cannot be rebuilt from it; set retention.ms=-1"
+    )
+
+
+def checksums_are_native() -> bool:
+    """Whether kafka-python computes checksums in C: in Python a message of 100 kB holds the interpreter for 13 ms."""
+    import kafka.record.util as record_util
+
+    slow = getattr(record_util, "crc32c_py", None)
+    return slow is not None and getattr(record_util, "_crc32c", slow) is not slow
+
+
+@contextmanager
+def admin_client(options: Mapping[str, Any]) -> Iterator[Any]:
+    """An admin client for one use: one that lived through a broker's restart fails at its next call.
+
+    Raises:
+        BrokerUnreachable: no broker answers.
+    """
+    from kafka.admin import KafkaAdminClient
+    from kafka.errors import KafkaError
+
+    client = connect(KafkaAdminClient, {**options, "request_timeout_ms": 10_000}, KafkaError)
+    try:
+        yield client
+    finally:
+        client.close()
