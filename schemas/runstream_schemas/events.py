@@ -99,6 +99,24 @@ Change = (
 )
 
 
+_CHANGE_NAMES: dict[type, str] = {
+    Created: "created",
+    StatusChanged: "status",
+    PropertiesAdded: "properties",
+    Heartbeat: "heartbeat",
+    ProducerClosed: "closed",
+    ProducerLost: "lost",
+    Gap: "gap",
+    Archived: "archived",
+    Deleted: "deleted",
+}
+
+
+def change_name(change: Change) -> str:
+    """The word that stands for this kind of change, in the schema's field `change` and in the tables."""
+    return _CHANGE_NAMES[type(change)]
+
+
 @dataclass(frozen=True, slots=True)
 class RunEvent:
     """Something happened to a run or to one of its producers."""
