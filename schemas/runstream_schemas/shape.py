@@ -75,7 +75,7 @@ def check_types(record: object) -> None:
     Raises:
         ValueError: names the field.
     """
-    record_type: type[Any] = type(record)
+    record_type: Any = type(record)
     for name, kind in _fields(record_type):
         value = getattr(record, name)
         if not _fits(value, kind):
