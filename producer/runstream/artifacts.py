@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
-import shutil
 import stat
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -15,9 +12,11 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
+from runstream import paths
 from runstream.config import Config
+from runstream.images import content_type
 from runstream_schemas.errors import ConfigError, ExtraMissing, InvalidValue, UnsafePath
-from runstream_schemas.events import MAX_INLINE_BYTES
+from runstream_schemas.events import MAX_INLINE_BYTES, ArtifactEvent
 
 _CHUNK_BYTES = 1024 * 1024
 
@@ -25,7 +24,9 @@ _CHUNK_BYTES = 1024 * 1024
 class Readable(Protocol):
     """Anything that gives bytes, such as an open file."""
 
-    def read(self, size: int = -1, /) -> bytes: ...
+    def read(self, size: int = -1, /) -> bytes:
+        """Return up to *size* bytes, none at the end."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,37 @@ def opened(path_or_stream: Any) -> Iterator[Readable]:
         raise InvalidValue(name="path_or_stream", value_type=type(path_or_stream).__name__, reason=reason)
 
 
+def keep_as(name: str, path_or_stream: Any, config: Config) -> tuple[Upload, bytes | None]:
+    """
+    Keep a file under *name*; return what is known about it, and its bytes when they go into the event.
+
+    Raises:
+        UnsafePath: *name* cannot be a run's file name, or the path is no regular file.
+        InvalidValue: *path_or_stream* is neither a path nor a binary stream.
+        OSError: it cannot be read, or the store cannot be written.
+    """
+    path = paths.checked(name)
+    with opened(path_or_stream) as source:
+        kept = keep(source, config)
+    return Upload(path, kept.size_bytes, kept.sha256, content_type(path, kept.head), kept.location), kept.content
+
+
+def event(
+    upload: Upload, content: bytes | None, metric_name: str | None, header: tuple[str, str, int, int]
+) -> ArtifactEvent:
+    """Return the event that tells of *upload*; *header* = run id, producer id, sequence, time."""
+    return ArtifactEvent(
+        *header,
+        path=upload.path,
+        size_bytes=upload.size_bytes,
+        sha256=upload.sha256,
+        content_type=upload.content_type,
+        location=upload.location,
+        content=content,
+        metric_name=metric_name,
+    )
+
+
 def keep(source: Readable, config: Config) -> Content:
     """
     Read *source* to its end and keep the bytes; the hash is that of the bytes kept, whatever happens to the file.
@@ -134,7 +166,7 @@ def _save_local(head: bytes, source: Readable, root: str) -> Content:
     """Copy into the folder *root*, fsync, and only then give the file its hash as name."""
     folder = Path(root).expanduser().absolute()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    incoming = folder / f".incoming-{secrets.token_hex(8)}"
+    incoming = folder / f".incoming-{os.urandom(8).hex()}"
     try:
         with open(os.open(incoming, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as target:
             size_bytes, sha256 = _copy(head, source, target)
@@ -159,6 +191,9 @@ def _sync_folder(folder: Path) -> None:
 
 def _save_remote(head: bytes, source: Readable, root: str) -> Content:
     """Copy to a local temporary file, for the name is known only at the end; then send it unless it is there."""
+    import shutil
+    import tempfile
+
     files, folder = _file_system(root)
     with tempfile.TemporaryFile() as kept:
         size_bytes, sha256 = _copy(head, source, kept)
@@ -216,7 +251,7 @@ def save_as(source: Readable, target: Path, sha256: str) -> None:
         OSError: it cannot be written, or the store gave other bytes than were uploaded.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    incoming = target.parent / f".{target.name[:200]}-{secrets.token_hex(8)}"
+    incoming = target.parent / f".{target.name[:200]}-{os.urandom(8).hex()}"
     try:
         with incoming.open("xb") as out:
             _, found = _copy(_read(source, _CHUNK_BYTES), source, out)

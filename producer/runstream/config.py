@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from dataclasses import dataclass
 
+from runstream import notices
 from runstream_schemas import settings
+from runstream_schemas.errors import UnknownSetting
 from runstream_schemas.home import Home
-
-_told: set[str] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +36,6 @@ def read() -> Config:
         ConfigError: a variable's value cannot be understood.
     """
     for name, nearest in settings.unknown(os.environ):
-        if name not in _told:
-            _told.add(name)
-            hint = f"; did you mean {nearest}?" if nearest else "; `runstream check` lists the valid names"
-            logging.getLogger("runstream").warning("%s is not a setting of runstream%s", name, hint)
+        notices.once(("setting", name), "%s", UnknownSetting(name=name, nearest=nearest))
     parsed = settings.parse(os.environ)
     return Config(settings=parsed, home=Home(parsed.home))

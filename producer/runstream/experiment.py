@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import html
+import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from runstream.tags import checked_text
 from runstream.workspace import Workspace
+from runstream_schemas.errors import PlatformUnsupported
+from runstream_schemas.events import Created
 from runstream_schemas.ids import check_name
 
 if TYPE_CHECKING:
@@ -72,11 +76,21 @@ class Experiment:
         """
         from runstream.run import started
 
+        if sys.platform == "win32":
+            raise PlatformUnsupported(
+                platform="Windows", reason="its files cannot be mapped and locked as the journal needs"
+            )
         if name is not None and display_name is not None and name != display_name:
             message = f"name={name!r} and display_name={display_name!r} say the same thing twice: give one of them"
             raise TypeError(message)
         shown = name if display_name is None else display_name
-        return started(self, run_id, display_name=shown, description=description, tags=tags or {})
+        created = Created(
+            workspace=self._workspace.name,
+            experiment=self._name,
+            display_name=None if shown is None else check_name("display name", shown),
+            description=None if description is None else checked_text("description", description),
+        )
+        return started(self, run_id, created, tags or {})
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Experiment) and (other._workspace, other._name) == (self._workspace, self._name)

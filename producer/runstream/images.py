@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import mimetypes
 import os
 import re
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path, PurePath
@@ -48,6 +48,8 @@ def content_type(path: str, head: bytes) -> str:
     image = sniff(head)
     if image:
         return image[0]
+    import mimetypes
+
     guess = mimetypes.guess_type(path, strict=False)[0] or "application/octet-stream"
     # A name is no proof: what claims to be an image and is none must not be shown as one.
     return "application/octet-stream" if guess.startswith("image/") and guess != "image/svg+xml" else guess
@@ -117,8 +119,8 @@ def _safe(name: str) -> str:
     return "/".join(part for part in segments if part.strip("/")) or "image"
 
 
-def distinct(path: str, taken: Any) -> str:
-    """Return *path*, or with a number before its ending when *taken* holds it: two plots in one second are two files."""
+def distinct(path: str, taken: Collection[str]) -> str:
+    """Return *path*, with a number in it when *taken* holds it: two plots in one second are two files."""
     stem, ending = os.path.splitext(path)
     candidates = (path if n == 0 else f"{stem}_{n}{ending}" for n in range(len(taken) + 1))
     return next(candidate for candidate in candidates if candidate not in taken)

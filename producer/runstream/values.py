@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from itertools import chain
 from typing import Any, TypeAlias
 
 from runstream_schemas.errors import InvalidValue, TooLarge
@@ -122,11 +121,6 @@ def _column(name: str, cells: Any) -> list[Value]:
     """Return one column's cells; a lone value becomes a column of one row."""
     is_lone = isinstance(cells, str | bytes) or not isinstance(cells, Iterable) or getattr(cells, "ndim", None) == 0
     return [normalise(name, cells)] if is_lone else listed(name, cells)
-
-
-def interleaved(table: Mapping[str, list[Value]]) -> list[Value]:
-    """Return the cells of a table row after row, as its points are written."""
-    return list(chain.from_iterable(zip(*table.values(), strict=True)))
 
 
 def _type_name(value: Any) -> str:

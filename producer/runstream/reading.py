@@ -1,0 +1,165 @@
+"""The lazy door to the history: reading back what a run has logged."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from runstream import artifacts, paths
+from runstream.config import Config
+from runstream_schemas.errors import ArtifactNotFound, ExtraMissing, RunstreamError
+from runstream_schemas.topics import Topic
+
+if TYPE_CHECKING:
+    from runstream_consumer.history import ArtifactRow, History, RunRow
+
+Written = Mapping[tuple[str, Topic], int]
+"""(producer id, topic) -> the last sequence that this process wrote there."""
+
+DASHBOARD_PORT = 8501  # where `runstream up` puts the dashboard unless the port is taken
+
+
+class Reader:
+    """
+    Reads one run out of the history, once everything that this process logged to it is there.
+
+    Args:
+        config: says where the history is.
+        run_id: of the run.
+        written: called before each read: brings what was logged into the journal and says how far it goes.
+    """
+
+    __slots__ = ("_config", "_run_id", "_written")
+
+    def __init__(self, config: Config, run_id: str, written: Callable[[], Written]) -> None:
+        self._config = config
+        self._run_id = run_id
+        self._written = written
+
+    def metrics(self, name: str | None = None) -> dict[str, Any]:
+        """Return metric -> value, list, or columns, in the order logged; of one metric when *name* is given."""
+        with self._history() as history:
+            history.run(self._run_id)
+            return history.metrics(self._run_id, name)
+
+    def tags(self) -> dict[str, str | None]:
+        """Return the tags as they are now."""
+        return dict(self.row().tags)
+
+    def properties(self) -> dict[str, str]:
+        """Return the properties."""
+        return dict(self.row().properties)
+
+    def row(self) -> RunRow:
+        """Return everything that the history says about the run itself."""
+        with self._history() as history:
+            return history.run(self._run_id)
+
+    def file_names(self) -> list[str]:
+        """Return the names of the run's files, sorted."""
+        return sorted({row.path for row in self._files()})
+
+    def download(self, name: str, target: Path) -> Path:
+        """Write one of the run's files to *target* (into it, when it is a folder) and return where it is."""
+        name = paths.checked(name)
+        with self._history() as history:
+            history.run(self._run_id)
+            known = sorted({row.path for row in history.artifacts(self._run_id)})
+            if name not in known:
+                raise ArtifactNotFound(run_id=self._run_id, path=name, available=known)
+            row = history.artifact(self._run_id, name)
+        place = target / name.rpartition("/")[2] if target.is_dir() else target
+        self._save(row, place)
+        return place
+
+    def download_many(
+        self, prefix: str, folder: Path, output_paths: Sequence[Any] | None, append_prefix: bool
+    ) -> list[Path]:
+        """Write the files whose names start with *prefix* below *folder*; return where they are."""
+        names = [name for name in self.file_names() if name.startswith(prefix)]
+        inside = [name if append_prefix else name.removeprefix(prefix) for name in names]
+        if output_paths is not None:
+            if len(output_paths) != len(names):
+                message = f"download_files() got {len(output_paths)} output_paths for {len(names)} files: {names}"
+                raise ValueError(message)
+            inside = [str(path) for path in output_paths]
+        # What another process uploaded is not trusted to stay below the folder.
+        places = [folder / paths.checked(path) for path in inside]
+        with self._history() as history:
+            rows = [history.artifact(self._run_id, name) for name in names]
+        for row, place in zip(rows, places, strict=True):
+            self._save(row, place)
+        return places
+
+    def _files(self) -> Sequence[ArtifactRow]:
+        with self._history() as history:
+            history.run(self._run_id)
+            return history.artifacts(self._run_id)
+
+    def _save(self, row: ArtifactRow, place: Path) -> None:
+        with artifacts.content_of(row.location, row.content, row.sha256, self._config) as source:
+            artifacts.save_as(source, place, row.sha256)
+
+    @contextmanager
+    def _history(self) -> Iterator[History]:
+        """Open the history once it covers what this process wrote to the run."""
+        written = self._written()
+        with opened(self._config, "reading a run back") as history:
+            if written:
+                history.wait_for(dict(written), self._config.settings.read_wait_s)
+            yield history
+
+    def known_properties(self) -> dict[str, str]:
+        """
+        Return the properties that the history has, or none where it cannot be asked.
+
+        Writing must not depend on a reader: of two values for one key the oldest holds in any case.
+        """
+        try:
+            with opened(self._config, "reading properties") as history:
+                return dict(history.run(self._run_id).properties)
+        except RunstreamError:
+            return {}
+
+
+@contextmanager
+def opened(config: Config, what: str) -> Iterator[History]:
+    """
+    Open the history that *config* names.
+
+    Raises:
+        ExtraMissing: the packages that read it are not installed here.
+        HistoryUnreachable: no server answers.
+    """
+    try:
+        from runstream_consumer import history
+    except ImportError as error:
+        raise ExtraMissing(what=what, extra="consumer", module=error.name or "runstream_consumer") from error
+    server, token_file = config.settings.server, config.settings.token_file
+    with history.connect(home=config.home.root, server=server, token_file=token_file) as connected:
+        yield connected
+
+
+def portal_url(config: Config, run_id: str) -> str:
+    """Return the address of the run's page: on the dashboard of this home or of RUNSTREAM_SERVER."""
+    if config.settings.server:
+        root = f"http://{config.settings.server.rpartition(':')[0]}:{DASHBOARD_PORT}"
+    else:
+        root = _dashboard(config.home.server_json) or f"http://127.0.0.1:{DASHBOARD_PORT}"
+    return f"{root}/run?run={quote(run_id)}"
+
+
+def _dashboard(server_json: Path) -> str | None:
+    """Return the address that a running dashboard has left in the home; None when there is none, or it is dead."""
+    try:
+        told = json.loads(server_json.read_text(encoding="utf-8"))
+        os.kill(int(told["pid"]), 0)
+        address = told["dashboard"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return address.rstrip("/") if isinstance(address, str) and address else None

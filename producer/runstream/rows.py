@@ -1,0 +1,64 @@
+"""Metrics of several values at once: lists, rows and tables become points of the producer's series."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from runstream.producer import Producer
+from runstream.values import columns, listed, normalise
+from runstream_schemas.errors import InvalidValue
+from runstream_schemas.points import NO_STEP
+
+Codes = dict[tuple[str, ...], list[int]]
+"""(metric, column, column, ...) -> the series of these columns, in this order."""
+
+
+def log_list(producer: Producer, name: str, value: Iterable[Any], description: str) -> None:
+    """Append the elements of *value* to the list metric *name*; none at all makes it known as empty."""
+    elements = listed(name, value)
+    code = producer.register(name, None, "list", checked_description(description))
+    if not elements:
+        producer.declare([code])
+    for element in elements:
+        producer.put(code, element, NO_STEP)
+
+
+def log_row(producer: Producer, known: Codes, name: str, description: str | None, row: Mapping[str, Any]) -> None:
+    """Append one row to the row metric *name*; *known* remembers its columns' series for the next call."""
+    if not row:
+        reason = "a row has at least one column: log_row(name, x=1, y=0.4)"
+        raise InvalidValue(name=name, value_type="row", reason=reason)
+    cells = [normalise(name, cell) for cell in row.values()]
+    codes = known.get((name, *row)) if not description else None
+    if codes is None:
+        text = checked_description(description)
+        codes = [producer.register(name, column, "row", text) for column in row]
+        known[name, *row] = codes
+    producer.put_row(name, codes, cells)
+
+
+def log_table(producer: Producer, name: str, table: Mapping[str, Any], description: str) -> None:
+    """Append a table's rows to the table metric *name*; a table without rows makes its columns known as empty."""
+    cells = columns(name, table)
+    text = checked_description(description)
+    codes = [producer.register(name, column, "table", text) for column in cells or [None]]
+    if not any(cells.values()):
+        producer.declare(codes)
+    for row in zip(*cells.values(), strict=True):
+        producer.put_row(name, codes, row)
+
+
+def checked_description(description: str | None) -> str:
+    """
+    Return a metric's description, none as an empty one.
+
+    Raises:
+        TypeError: it is no string; a value often stands there by mistake.
+    """
+    if description is None:
+        return ""
+    if not isinstance(description, str):
+        message = f"description must be a string, not {type(description).__name__}: give values by their names"
+        raise TypeError(message)
+    return description
