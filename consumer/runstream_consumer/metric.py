@@ -1,0 +1,220 @@
+"""The points of one fold: new points of many metric events -> sorted rows. No Python per point.
+
+Events are looked at one by one (is it new, what does it call its series); their points only as whole columns.
+"""
+
+from dataclasses import dataclass, field
+from itertools import groupby
+from operator import attrgetter
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from runstream_consumer.rows import (
+    MAX_EXACT,
+    STEPLESS,
+    Flags,
+    Floats,
+    Ints,
+    PointRows,
+    has_number,
+    sparse_text,
+    stable_order,
+    step_order,
+)
+from runstream_consumer.state import Draft
+from runstream_schemas.events import MetricEvent, Series
+from runstream_schemas.points import BIGINT, FLOAT, INT, KIND_BITS, KIND_MASK, NO_STEP, RECORD_BYTES, VOID
+
+_UNKNOWN = -1
+MAX_SERIES_CODE = 1 << 22
+"""Series of one producer are numbered from 0; a number beyond this is not from a producer of ours."""
+
+
+class Codes:
+    """One producer's own series numbers -> slots. A cache: every event describes the series it uses."""
+
+    __slots__ = ("described", "slots")
+
+    def __init__(self) -> None:
+        self.described: dict[int, tuple[Series, str | None]] = {}
+        self.slots: npt.NDArray[np.int32] = np.full(16, _UNKNOWN, np.int32)
+
+    def put(self, series: Series, slot: int) -> None:
+        """The series' number means the series at ``slot``."""
+        # The last entry stays unknown: looking up any greater number is clipped to it.
+        if series.code + 1 >= len(self.slots):
+            grown = np.full(max(series.code + 2, 2 * len(self.slots)), _UNKNOWN, np.int32)
+            grown[: len(self.slots)] = self.slots
+            self.slots = grown
+        self.described[series.code] = (series, None)
+        self.slots[series.code] = slot
+
+    def refuse(self, series: Series, reason: str) -> None:
+        """Points of this series must not be folded, for ``reason``."""
+        if 0 <= series.code <= MAX_SERIES_CODE:
+            self.put(series, _UNKNOWN)
+        self.described[series.code] = (series, reason)
+
+    def reason(self, code: int) -> str:
+        """Why a point with this number has no slot."""
+        _, reason = self.described.get(code, (None, None))
+        return reason or f"a point names series {code}, which its event does not describe"
+
+
+@dataclass(slots=True)
+class _Piece:
+    """Newly folded points of one event: ``n`` records from ``offset`` of it, numbered from ``first_index``."""
+
+    item: int
+    producer_id: str
+    first_index: int
+    n: int
+    records: memoryview
+
+
+@dataclass(slots=True)
+class MetricSlice:
+    """Collects the new points of metric events, then sorts them."""
+
+    draft: Draft
+    codes: dict[str, Codes]
+    pieces: list[_Piece] = field(default_factory=list)
+    text_places: list[int] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+    n: int = 0
+
+    def add(self, item: int, event: MetricEvent, fresh: list[tuple[int, int]]) -> None:
+        """Add the points of ``event`` whose indices lie in ``fresh``; ``item`` names the event in ``sort``'s answer."""
+        records = memoryview(event.points)
+        for low, high in fresh:
+            begin = low - event.first_index
+            end = high - event.first_index
+            for other in event.others:
+                if begin <= other.point < end:
+                    self.text_places.append(self.n + other.point - begin)
+                    self.texts.append(other.text)
+            chunk = records[begin * RECORD_BYTES : end * RECORD_BYTES]
+            self.pieces.append(_Piece(item, event.producer_id, low, high - low, chunk))
+            self.n += high - low
+
+    def sort(self) -> tuple[PointRows, Ints, dict[int, str]]:
+        """Return the rows, the slot of each series of them, and why points of which items had to be left out."""
+        table = np.frombuffer(b"".join([piece.records for piece in self.pieces]), np.int64).reshape(-1, 4)
+        code = table[:, 3]
+        kind = (code & KIND_MASK).astype(np.int8)
+        slot = self._slots(code >> KIND_BITS)
+        text = sparse_text(self.n, self.text_places, self.texts) if self.texts else None
+        kept = (slot >= 0) & (kind != VOID) & (kind != 0)
+        broken: dict[int, str] = {}
+        index = self._indices()
+        if not kept.all():
+            broken = self._broken(np.flatnonzero((slot == _UNKNOWN) & (kind != VOID)), code)
+            rows = np.flatnonzero(kept)
+            table, kind, slot, index = table[rows], kind[rows], slot[rows], index[rows]
+            text = None if text is None else text.take(pa.array(rows))
+        return *self._sorted(table, kind, slot, index, text), broken
+
+    def _slots(self, code: Ints) -> npt.NDArray[np.int32]:
+        """The slot of each point, by its producer's own numbering."""
+        slot = np.empty(self.n, np.int32)
+        begin = 0
+        for producer_id, pieces in groupby(self.pieces, key=attrgetter("producer_id")):
+            end = begin + sum(piece.n for piece in pieces)
+            np.take(self.codes[producer_id].slots, code[begin:end], out=slot[begin:end], mode="clip")
+            begin = end
+        return slot
+
+    def _indices(self) -> Ints:
+        counts = np.array([piece.n for piece in self.pieces], np.int64)
+        firsts = np.array([piece.first_index for piece in self.pieces], np.int64)
+        begins = np.cumsum(counts) - counts
+        index = np.repeat(firsts - begins, counts)
+        index += np.arange(self.n)
+        return index
+
+    def _broken(self, rows: Ints, code: Ints) -> dict[int, str]:
+        """The items that the points at ``rows`` came from, each with the first reason why it has no slot."""
+        ends = np.cumsum([piece.n for piece in self.pieces])
+        owners, first = np.unique(np.searchsorted(ends, rows, side="right"), return_index=True)
+        found: dict[int, str] = {}
+        for owner, row in zip(owners.tolist(), rows[first].tolist(), strict=True):
+            piece = self.pieces[owner]
+            found.setdefault(piece.item, self.codes[piece.producer_id].reason(int(code[row]) >> KIND_BITS))
+        return found
+
+    def _sorted(
+        self,
+        table: Ints,
+        kind: npt.NDArray[np.int8],
+        slot: npt.NDArray[np.int32],
+        index: Ints,
+        text: pa.StringArray | None,
+    ) -> tuple[PointRows, Ints]:
+        slots, dense = self._dense(slot)
+        order = stable_order(dense, len(slots))
+        if order is not None:
+            table, kind, dense, index = table.take(order, axis=0), kind[order], dense[order], index[order]
+            text = None if text is None else text.take(pa.array(order))
+        step = np.ascontiguousarray(table[:, 0])
+        starts = np.flatnonzero(np.diff(dense, prepend=-1))
+        is_stepless = step == NO_STEP
+        if is_stepless.any():
+            _number_stepless(step, is_stepless, starts, self.draft.state.stats["n_stepless"][slots])
+            kind[is_stepless] |= STEPLESS
+        order = step_order(dense, step, index)
+        if order is not None:
+            table, kind, step, index = table.take(order, axis=0), kind[order], step[order], index[order]
+            text = None if text is None else text.take(pa.array(order))
+        value, text = _values(table[:, 2], kind, text)
+        runs, ids = self.draft.keys_of(slots)
+        return PointRows(starts, runs, ids, step, index, table[:, 1] // 1000, value, kind, text), slots
+
+    def _dense(self, slot: npt.NDArray[np.int32]) -> tuple[Ints, npt.NDArray[np.int32]]:
+        """Slots of the series here, by (run_key, series_id), and each point's place among them."""
+        seen = np.zeros(self.draft.n_slots, np.bool_)
+        seen[slot] = True
+        slots = np.flatnonzero(seen)
+        runs, ids = self.draft.keys_of(slots)
+        slots = slots[np.lexsort((ids, runs))]
+        place = np.empty(self.draft.n_slots, np.int32)
+        place[slots] = np.arange(len(slots), dtype=np.int32)
+        return slots, place[slot]
+
+
+def _number_stepless(step: Ints, is_stepless: Flags, starts: Ints, folded_before: Ints) -> None:
+    """Give each point without a step its place among those of its series, in the order of arrival."""
+    count = np.cumsum(is_stepless)
+    before_series: Ints = count[starts] - is_stepless[starts]
+    lengths = np.diff(starts, append=len(step))
+    place = count - 1 + np.repeat(folded_before - before_series, lengths)
+    step[is_stepless] = place[is_stepless]
+
+
+def _values(raw: Ints, kind: npt.NDArray[np.int8], text: pa.StringArray | None) -> tuple[Floats, pa.StringArray | None]:
+    """The value column and the text column: numbers as DOUBLE, beside it text where a DOUBLE is not exact."""
+    raw = np.ascontiguousarray(raw)
+    bare = kind & (STEPLESS - 1)
+    is_float = bare == FLOAT
+    value = raw.view(np.float64)
+    if is_float.all():
+        return value, text
+    numbers = raw.astype(np.float64)
+    value = np.where(is_float, value, numbers)
+    value[~has_number(kind)] = np.nan
+    is_int = bare == INT
+    inexact = np.flatnonzero(is_int & ((raw > MAX_EXACT) | (raw < -MAX_EXACT)))
+    if len(inexact):
+        exact = sparse_text(len(raw), inexact.tolist(), [str(number) for number in raw[inexact].tolist()])
+        text = exact if text is None else pc.coalesce(text, exact)
+    big = np.flatnonzero(bare == BIGINT)
+    if len(big) and text is not None:
+        value[big] = [_rounded(digits) for digits in text.take(pa.array(big)).to_pylist()]
+    return value, text
+
+
+def _rounded(digits: str | None) -> float:
+    """The DOUBLE nearest to an integer given as text; beyond its range, an infinity."""
+    return float(digits) if digits else float("nan")

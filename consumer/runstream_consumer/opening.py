@@ -1,0 +1,157 @@
+"""Opening the history file: made, checked, or, where it cannot be read, set aside and made anew from the log.
+
+Nothing is ever deleted here. A file that does not open is first tried without its write-ahead log (the last
+checkpoint is a consistent earlier state, and the positions in it say where to read on), then set aside whole.
+"""
+
+import re
+import time
+from pathlib import Path
+
+import duckdb
+
+from runstream_schemas.errors import StoreForeign, StoreLocked, StoreUnopenable, StoreVersion
+
+TABLES_VERSION = 1
+STORAGE_VERSION = "v1.5.0"
+MEMORY_LIMIT = "1GB"
+
+_SQL = Path(__file__).parent
+_LOCKED = re.compile(r"Could not set lock on file(?:.*held in (?P<holder>.*?\(PID \d+\)))?", re.DOTALL)
+_NEWER_FORMAT = re.compile(r"database file with version number (?P<found>\d+)")
+_ENVIRONMENT = re.compile(
+    r"No space left|Permission denied|Read-only file system|Too many open files|Cannot allocate|out of memory|"
+    r"Is a directory|Not a directory|Input/output error|disk is full|not enough space",
+    re.IGNORECASE,
+)
+
+
+def open_file(
+    path: Path, source_kind: str, source_identity: str, may_rebuild: bool, n_threads: int
+) -> tuple[duckdb.DuckDBPyConnection, list[str]]:
+    """Open or make the file; see ``Store.open``. Also returns notes on what had to be done."""
+    notes: list[str] = []
+    connection = _connect_or_set_aside(path, n_threads, notes)
+    try:
+        facts = read_facts(connection)
+        if facts and int(facts["tables_version"] or 0) < TABLES_VERSION and may_rebuild:
+            connection.close()
+            aside = set_aside(path)
+            notes.append(f"{path} has older tables: it is kept as {aside.name} and rebuilt from the log")
+            connection = _connect(path, n_threads)
+            facts = {}
+        if facts:
+            _check(path, facts, source_kind, source_identity)
+        else:
+            make_tables(connection, source_kind, source_identity)
+    except BaseException:
+        connection.close()
+        raise
+    return connection, notes
+
+
+def set_aside(path: Path) -> Path:
+    """Rename the file, and its write-ahead log if there is one, out of the way; returns the new name."""
+    stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
+    aside = path.with_name(f"{path.name}.aside-{stamp}")
+    n = 1
+    while aside.exists():
+        aside = path.with_name(f"{path.name}.aside-{stamp}-{n}")
+        n += 1
+    path.rename(aside)
+    wal = _wal(path)
+    if wal.exists():
+        wal.rename(_wal(aside))
+    return aside
+
+
+def read_facts(connection: duckdb.DuckDBPyConnection) -> dict[str, str | None]:
+    """What table ``meta`` says; empty for a file without our tables."""
+    has_tables = connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'meta'").fetchone()
+    if not has_tables:
+        return {}
+    return dict(connection.execute("SELECT key, value FROM meta").fetchall())
+
+
+def make_tables(connection: duckdb.DuckDBPyConnection, source_kind: str, source_identity: str) -> None:
+    """Make all tables and views, in one transaction, then write a checkpoint: no DDL stays in the log of rows."""
+    connection.execute("BEGIN")
+    connection.execute((_SQL / "tables.sql").read_text())
+    views = _SQL / "views.sql"
+    if views.exists():
+        connection.execute(views.read_text())
+    facts = {
+        "tables_version": str(TABLES_VERSION),
+        "source_kind": source_kind,
+        "source_identity": source_identity,
+        "created_at": str(time.time_ns() // 1000),
+    }
+    for key, value in facts.items():
+        connection.execute("INSERT INTO meta VALUES (?, ?)", [key, value])
+    connection.execute("COMMIT")
+    connection.execute("CHECKPOINT")
+
+
+def _connect_or_set_aside(path: Path, n_threads: int, notes: list[str]) -> duckdb.DuckDBPyConnection:
+    try:
+        return _connect(path, n_threads)
+    except duckdb.Error as error:
+        _raise_unless_damaged(path, error)
+        cause = str(error).splitlines()[0]
+    wal = _wal(path)
+    if wal.exists():
+        kept = wal.with_name(f"{wal.name}.aside-{time.time_ns()}")
+        wal.rename(kept)
+        try:
+            connection = _connect(path, n_threads)
+        except duckdb.Error as error:
+            _raise_unless_damaged(path, error)
+        else:
+            notes.append(
+                f"{path} did not open ({cause}): its write-ahead log is kept as {kept.name}, "
+                "and the log is folded again from the last checkpoint"
+            )
+            return connection
+    aside = set_aside(path)
+    notes.append(f"{path} did not open ({cause}): it is kept as {aside.name} and rebuilt from the log")
+    return _connect(path, n_threads)
+
+
+def _connect(path: Path, n_threads: int) -> duckdb.DuckDBPyConnection:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    settings: dict[str, str | bool | int | float | list[str]] = {
+        "storage_compatibility_version": STORAGE_VERSION,
+        "threads": n_threads,
+        "memory_limit": MEMORY_LIMIT,
+    }
+    return duckdb.connect(str(path), config=settings)
+
+
+def _raise_unless_damaged(path: Path, error: duckdb.Error) -> None:
+    """Raise what tells people about causes outside the file; return for damage inside it."""
+    text = str(error)
+    locked = _LOCKED.search(text)
+    if locked:
+        raise StoreLocked(path=str(path), holder=(locked["holder"] or "another process").strip()) from error
+    if _ENVIRONMENT.search(text):
+        raise StoreUnopenable(path=str(path), cause=error) from error
+    newer = _NEWER_FORMAT.search(text)
+    if newer:
+        raise StoreVersion(
+            path=str(path), found=f"storage {newer['found']}", supported=f"storage of DuckDB {duckdb.__version__}"
+        ) from error
+
+
+def _check(path: Path, facts: dict[str, str | None], source_kind: str, source_identity: str) -> None:
+    found = int(facts["tables_version"] or 0)
+    if found != TABLES_VERSION:
+        raise StoreVersion(path=str(path), found=found, supported=TABLES_VERSION)
+    stored = (facts.get("source_kind"), facts.get("source_identity"))
+    if stored != (source_kind, source_identity):
+        raise StoreForeign(
+            path=str(path), stored_source=f"{stored[0]} {stored[1]}", source=f"{source_kind} {source_identity}"
+        )
+
+
+def _wal(path: Path) -> Path:
+    return path.with_name(path.name + ".wal")

@@ -1,0 +1,158 @@
+"""Points as sorted columns: the form in which both doors of the store, and every block, see them.
+
+Pure numpy. A slice of points is sorted by (run_key, series_id, step, index); one stretch of it is one series.
+Series ids are first mapped to small codes local to the slice, so that the sort is a radix sort over 16 bits.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from runstream_schemas.points import NONE, TEXT
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
+STEPLESS = 8
+"""Bit of ``kind`` that marks a point logged without a step."""
+
+MAX_EXACT = 2**53
+"""Integers beyond this magnitude are not exact in a DOUBLE and travel as text too."""
+
+_NUMBERLESS_KINDS = (NONE, TEXT)
+_RADIX_BITS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class PointRows:
+    """Points sorted by (run_key, series_id, step, index).
+
+    ``starts`` (n_series,) is the row at which each series begins, ``run_key`` and ``series_id`` (n_series,) name it;
+    the other columns are (n_points,). ``value`` is NaN where the kind has no number. ``text`` is None when no point
+    of the slice has any.
+    """
+
+    starts: Ints
+    run_key: Ints
+    series_id: Ints
+    step: Ints
+    index: Ints
+    logged_at_us: Ints
+    value: Floats
+    kind: npt.NDArray[np.int8]
+    text: pa.StringArray | None
+
+    @property
+    def n(self) -> int:
+        """Number of points."""
+        return len(self.step)
+
+    @property
+    def counts(self) -> Ints:
+        """Points of each series, (n_series,)."""
+        return lengths(self.starts, self.n)
+
+    def columns(self) -> dict[str, pa.Array]:
+        """The columns of table ``point``, without ``block``."""
+        counts = self.counts
+        return {
+            "run_key": pa.array(np.repeat(self.run_key, counts)),
+            "series_id": pa.array(np.repeat(self.series_id, counts)),
+            "step": pa.array(self.step),
+            "index": pa.array(self.index),
+            "logged_at": pa.array(self.logged_at_us),
+            "value": nullable(self.value, ~has_number(self.kind)),
+            "kind": pa.array(self.kind),
+            "text": pa.nulls(self.n, pa.string()) if self.text is None else self.text,
+        }
+
+
+def lengths(starts: Ints, n: int) -> Ints:
+    """Lengths of the stretches of ``n`` rows that begin at ``starts``."""
+    return np.diff(starts, append=n)
+
+
+def has_number(kind: npt.NDArray[np.int8]) -> Flags:
+    """True where a point of this kind has a value that can be drawn."""
+    bare = kind & (STEPLESS - 1)
+    flags: Flags = (bare != _NUMBERLESS_KINDS[0]) & (bare != _NUMBERLESS_KINDS[1])
+    return flags
+
+
+def nullable(values: npt.NDArray[np.generic], is_null: Flags) -> pa.Array:
+    """An Arrow array of ``values`` with NULL where ``is_null``; NaN elsewhere stays NaN."""
+    if not is_null.any():
+        return pa.array(values)
+    return pa.array(values, mask=is_null, from_pandas=False)
+
+
+def sparse_text(n: int, places: list[int], texts: list[str]) -> pa.StringArray:
+    """A string column of length ``n``: ``texts[i]`` at row ``places[i]``, NULL elsewhere."""
+    take = np.zeros(n, np.int64)
+    is_null = np.ones(n, np.bool_)
+    take[places] = np.arange(len(texts))
+    is_null[places] = False
+    return pa.array(texts, pa.string()).take(pa.array(take, mask=is_null))
+
+
+def stable_order(codes: npt.NDArray[np.int32], n_codes: int) -> Ints | None:
+    """Order that sorts ``codes`` (each in [0, n_codes)) keeping equal ones in place, or None if they are in order."""
+    if len(codes) < 2 or bool((codes[1:] >= codes[:-1]).all()):
+        return None
+    order: Ints = codes.astype(np.uint16).argsort(kind="stable")
+    if n_codes > 1 << _RADIX_BITS:
+        high = (codes >> _RADIX_BITS).astype(np.uint16)
+        order = order[high[order].argsort(kind="stable")]
+    return order
+
+
+def step_order(codes: npt.NDArray[np.int32], step: Ints, index: Ints) -> Ints | None:
+    """Order that sorts rows, already grouped by ``codes``, by (step, index) inside each; None if they are in order.
+
+    Only series that are out of order pay for a comparison sort.
+    """
+    if len(step) < 2:
+        return None
+    later = (step[1:] > step[:-1]) | ((step[1:] == step[:-1]) & (index[1:] > index[:-1]))
+    wrong = np.flatnonzero(~(later | (codes[1:] != codes[:-1])))
+    if not len(wrong):
+        return None
+    is_mixed = np.zeros(int(codes[-1]) + 1, np.bool_)
+    is_mixed[codes[wrong]] = True
+    rows = np.flatnonzero(is_mixed[codes])
+    order = np.arange(len(step))
+    order[rows] = rows[np.lexsort((index[rows], step[rows], codes[rows]))]
+    return order
+
+
+def sort_points(table: pa.Table) -> PointRows:
+    """The rows of table ``point_live``, in any order, as sorted columns."""
+    n = table.num_rows
+    run_key, series_id, step, index, at, value, kind = (
+        np.array(table.column(name)) for name in ("run_key", "series_id", "step", "index", "logged_at", "value", "kind")
+    )
+    text = table.column("text").combine_chunks() if table.column("text").null_count < n else None
+    # Each commit wrote its rows sorted, so series come in long stretches: only these are looked up.
+    begins = np.flatnonzero(np.diff(series_id, prepend=series_id[0] ^ 1))
+    order = np.lexsort((series_id[begins], run_key[begins]))
+    ids = series_id[begins][order]
+    is_new = np.ones(len(ids), np.bool_)
+    is_new[1:] = ids[1:] != ids[:-1]
+    code_of_stretch = np.empty(len(ids), np.int32)
+    code_of_stretch[order] = np.cumsum(is_new, dtype=np.int32) - 1
+    dense = np.repeat(code_of_stretch, lengths(begins, n))
+    series = begins[order][is_new]
+    keys = (run_key[series], series_id[series])
+    order_by_series = stable_order(dense, len(series))
+    if order_by_series is not None:
+        dense, step, index, at, value, kind = (c[order_by_series] for c in (dense, step, index, at, value, kind))
+        text = None if text is None else text.take(pa.array(order_by_series))
+    later = step_order(dense, step, index)
+    if later is not None:
+        step, index, at, value, kind = (column[later] for column in (step, index, at, value, kind))
+        text = None if text is None else text.take(pa.array(later))
+    starts = np.flatnonzero(np.diff(dense, prepend=-1))
+    return PointRows(starts, *keys, step, index, at, value, kind, text)
