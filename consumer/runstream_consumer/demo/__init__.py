@@ -1,0 +1,1 @@
+"""The demo: real training, logged with the SDK as a user would."""

@@ -1,0 +1,167 @@
+"""The argument tree of `runstream`: nouns, flags, and the environment variable that says the same."""
+
+from __future__ import annotations
+
+import argparse
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+from runstream.cli import check, exits, pipeline, processes, reading
+
+Call = Callable[[argparse.Namespace], int]
+Commands = argparse._SubParsersAction
+
+FORMATS = ("table", "json", "csv")
+
+
+def build() -> argparse.ArgumentParser:
+    """Return the whole tree; each command's function sits in `call`."""
+    parser = argparse.ArgumentParser(
+        prog="runstream",
+        description="Track machine-learning runs: events in a journal or on Kafka, history in DuckDB, live charts.",
+        epilog=_epilog(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--home", type=Path, metavar="FOLDER", help="instead of RUNSTREAM_HOME (~/.runstream)")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _processes(commands)
+    _pipeline(commands)
+    _reading(commands)
+    _check(commands)
+    return parser
+
+
+def _epilog() -> str:
+    codes = "\n".join(f"  {code:<4} {meaning}" for code, meaning in exits.MEANING.items())
+    return (
+        "settings:\n"
+        "  RUNSTREAM_HOME     journals, history and files of this user\n"
+        "  RUNSTREAM_BROKERS  Kafka, host:port[,host:port]; unset = the journals are the log\n"
+        "  RUNSTREAM_SERVER   read from this consumer, host:port, with RUNSTREAM_TOKEN_FILE\n"
+        "  `runstream check` lists them all with their values\n\n"
+        f"exit codes:\n{codes}"
+    )
+
+
+def _command(commands: Commands[argparse.ArgumentParser], name: str, call: Call, text: str) -> argparse.ArgumentParser:
+    summary, _, rest = text.partition("\n")
+    command = commands.add_parser(
+        name,
+        help=summary,
+        description=f"{summary}\n{textwrap.dedent(rest)}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.set_defaults(call=call, lenient=False)
+    return command
+
+
+def _processes(commands: Commands[argparse.ArgumentParser]) -> None:
+    up = _command(
+        commands,
+        "up",
+        processes.up,
+        """Start the consumer and the dashboard, and print the dashboard's address
+        Beside a running consumer only the dashboard starts; where both run, their address is printed.""",
+    )
+    dashboard = _command(
+        commands,
+        "dashboard",
+        processes.dashboard,
+        """Start the dashboard; and a consumer too where none runs
+        With RUNSTREAM_SERVER set it shows what that consumer holds.""",
+    )
+    for command in (up, dashboard):
+        command.add_argument("--port", type=_port, help="of the dashboard (8501, or the next free of ten)")
+        command.add_argument("--listen", default="127.0.0.1", metavar="HOST", help="address to listen on (127.0.0.1)")
+        command.add_argument("--allow-anonymous", action="store_true", help="let anyone who reaches --listen look")
+        command.add_argument("--no-browser", action="store_true", help="do not open a browser")
+    consume = _command(commands, "consume", processes.consume, "Run the consumer alone: fold events, serve readers")
+    consume.add_argument("--listen", default="127.0.0.1", metavar="HOST", help="address of the history server")
+    consume.add_argument("--port", type=_port, default=0, help="of the history server (a free one)")
+    consume.add_argument("--monitor-port", type=_port, default=0, help="of /healthz, /readyz, /metrics (a free one)")
+    demo = _command(
+        commands,
+        "demo",
+        processes.demo,
+        """Train real models, log them, and show them live
+        Its home is RUNSTREAM_HOME, or ./.runstream-demo.""",
+    )
+    demo.add_argument("--exit", action="store_true", help="train and read back, then end without serving")
+    demo.add_argument("--port", type=_port, help="of the dashboard (8501, or the next free of ten)")
+    demo.add_argument("--no-browser", action="store_true", help="do not open a browser")
+
+
+def _pipeline(commands: Commands[argparse.ArgumentParser]) -> None:
+    topics = commands.add_parser("topics", help="Create or check the Kafka topics (RUNSTREAM_BROKERS)")
+    verbs = topics.add_subparsers(title="commands", metavar="create|check", required=True)
+    _command(verbs, "create", pipeline.create_topics, "Create the topics that are missing; change none that are there")
+    checked = _command(verbs, "check", pipeline.check_topics, "Tell what is wrong with the topics, and how to mend it")
+    checked.add_argument("--json", action="store_true", help="one JSON object a topic")
+    sync = _command(
+        commands,
+        "sync",
+        pipeline.sync,
+        """Finish what dead processes left: recover their journals, then fold or send them
+        Embedded journals are folded; with RUNSTREAM_BROKERS set, outboxes are sent to Kafka.""",
+    )
+    sync.add_argument("--to-kafka", action="store_true", help="send embedded journals to RUNSTREAM_BROKERS as well")
+    sync.add_argument("--timeout", type=float, default=300.0, metavar="S", help="seconds to wait for Kafka (300)")
+    token = _command(commands, "token", pipeline.token, "Print this home's token for readers (RUNSTREAM_TOKEN_FILE)")
+    token.add_argument("--rotate", action="store_true", help="make a new one first; attached readers must reconnect")
+
+
+def _reading(commands: Commands[argparse.ArgumentParser]) -> None:
+    runs = _command(commands, "runs", reading.runs, "List runs, newest first")
+    runs.add_argument(
+        "filter", nargs="?", default="", help="as in the dashboard: text, or terms such as tag.model=ridge"
+    )
+    runs.add_argument("--workspace", help="only this one")
+    runs.add_argument("--experiment", help="only this one")
+    runs.add_argument("--status", action="append", default=[], help="only this one; may be repeated")
+    runs.add_argument("--sort", default="-created_at", help="a column, with - for falling (-created_at)")
+    runs.add_argument("--metric", action="append", default=[], metavar="NAME", help="add its last value; repeatable")
+    runs.add_argument("--limit", type=int, default=50, metavar="N", help="at most so many (50)")
+    runs.add_argument("--format", choices=FORMATS, default="table")
+    show = _command(commands, "show", reading.show, "Show one run: status, tags, properties, metrics, files")
+    show.add_argument("run", metavar="RUN", help="its id, or a beginning that no other run has")
+    show.add_argument("--json", action="store_true", help="one JSON object")
+    tail = _command(commands, "tail", reading.tail, "Follow one run's points in the terminal until it ends")
+    tail.add_argument("run", metavar="RUN", help="its id, or a beginning that no other run has")
+    tail.add_argument("--metric", action="append", default=[], metavar="NAME", help="only this one; may be repeated")
+    tail.add_argument("--lines", type=int, default=10, metavar="N", help="start with the last N points (10)")
+    tail.add_argument("--json", action="store_true", help="one JSON object a point")
+    sql = _command(
+        commands,
+        "sql",
+        reading.sql,
+        """Ask the history: run, metric, tag, property, artifact, series, ... (read-only)
+        `runstream sql "select * from run"`; the statement may come on standard input as -.""",
+    )
+    sql.add_argument("statement", nargs="?", help="one SELECT; - reads it from standard input")
+    sql.add_argument("--format", choices=FORMATS, default="table")
+    sql.add_argument("--output", type=Path, metavar="FILE", help="write there: .parquet, .csv or .json by its name")
+    sql.add_argument("--connect", action="store_true", help="print the lines that attach another DuckDB to the server")
+
+
+def _check(commands: Commands[argparse.ArgumentParser]) -> None:
+    command = _command(
+        commands,
+        "check",
+        check.check,
+        """Check settings, home, checksums, broker, topics, store and versions
+        Ends with 1 when something is wrong; a warning does not count.""",
+    )
+    command.add_argument("--json", action="store_true", help="one JSON object")
+    # It lists wrong names instead of stopping at the first.
+    command.set_defaults(lenient=True)
+    version = _command(commands, "version", check.version, "Print the versions of runstream and what it stands on")
+    version.add_argument("--json", action="store_true", help="one JSON object")
+    version.set_defaults(lenient=True)
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port < 65536:
+        raise argparse.ArgumentTypeError(f"{text} is no port; take one from 0 to 65535")
+    return port
