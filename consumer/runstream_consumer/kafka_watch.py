@@ -245,6 +245,7 @@ class Watch:
 
     def _write_mirror(self) -> None:
         from kafka import TopicPartition
+        from kafka.errors import KafkaError, NoError
         from kafka.structs import OffsetAndMetadata
 
         mirrored, self._mirrored = self._mirrored, {}
@@ -252,8 +253,16 @@ class Watch:
             TopicPartition(topic_of_partition(name), number_of_partition(name)): OffsetAndMetadata(at, "", -1)
             for name, at in mirrored.items()
         }
-        if offsets:
-            self._admin().alter_group_offsets(self._group_id, offsets)
+        if not offsets:
+            return
+        try:
+            for outcome in self._admin().alter_group_offsets(self._group_id, offsets).values():
+                if outcome is not NoError:
+                    raise outcome
+        except KafkaError as error:
+            # Only lag tools miss it; a cluster's first group makes the broker create its offsets topic first.
+            _log.debug("offsets not mirrored: %s", error)
+            self._mirrored = mirrored | self._mirrored
 
     def _admin(self) -> Any:
         from kafka.admin import KafkaAdminClient
