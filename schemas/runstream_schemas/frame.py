@@ -17,8 +17,8 @@ A frame is 48 bytes of header and its payload, exactly the bytes that go onto Ka
 | 44-47 | | 0 |
 
 Everything is little-endian. A bad frame with no valid one behind it is a torn tail: a reader waits, recovery cuts. With
-a valid one behind it is damage, and never cut. The checksum starts from the producer's id, so that a journal kept inside
-an artifact event cannot pass for frames of the journal around it.
+a valid one behind it is damage, and never cut. The checksum starts from the producer's id, so that a journal kept
+inside an artifact event cannot pass for frames of the journal around it.
 """
 
 from __future__ import annotations

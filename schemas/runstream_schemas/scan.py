@@ -21,7 +21,7 @@ from runstream_schemas.frame import (
     checksum,
     frame_seed,
 )
-from runstream_schemas.home import first_frame_of
+from runstream_schemas.home import NEW_PREFIX, first_frame_of
 
 _CHUNK_BYTES = 1 << 20
 
@@ -52,6 +52,21 @@ class Damage:
 
     offset: int
     end: int
+
+
+def parse(data: bytes | memoryview, seed: int, offset: int = 0) -> Frame | None:
+    """The frame at the start of `data`, which lies at `offset` of its file; None if it is not whole there."""
+    if len(data) < FRAME_BYTES:
+        return None
+    magic, length, crc, topic, flags, _, number, sequence, first_index, count, _ = FRAME.unpack_from(data)
+    whole = memoryview(data)[: FRAME_BYTES + length]
+    if magic != MAGIC or topic >= N_TOPICS or len(whole) < FRAME_BYTES + length:
+        return None
+    start = checksum(bytes(whole[:8]) + b"\0\0\0\0" + bytes(whole[12:FRAME_BYTES]), seed)
+    payload = whole[FRAME_BYTES:]
+    if checksum(payload, start) != crc:
+        return None
+    return Frame(number, topic, sequence, first_index, count, flags, payload, offset, offset + len(whole))
 
 
 class Tail(NamedTuple):
@@ -90,7 +105,7 @@ class Scan:
             self.header: SegmentHeader | None = read_header(path)
         except SegmentDamaged:
             self.header = None
-        self._seed = frame_seed(self.header.producer_id if self.header else path.parent.name)
+        self._seed = frame_seed(self.header.producer_id if self.header else path.parent.name.removeprefix(NEW_PREFIX))
         if next_frame is None and offset <= HEADER_BYTES:
             next_frame = self.header.first_frame if self.header else first_frame_of(path.name)
         self._next_frame = next_frame
@@ -137,17 +152,15 @@ class Scan:
         head = self._bytes_at(offset, FRAME_BYTES)
         if len(head) < FRAME_BYTES:
             return None
-        magic, length, crc, topic, flags, _, frame, sequence, first_index, count, _ = FRAME.unpack(head)
-        if magic != MAGIC or length > MAX_PAYLOAD_BYTES or topic >= N_TOPICS or not self._may_be(frame, offset, behind):
+        magic, length, _, topic, _, _, number, *_ = FRAME.unpack(head)
+        if (
+            magic != MAGIC
+            or length > MAX_PAYLOAD_BYTES
+            or topic >= N_TOPICS
+            or not self._may_be(number, offset, behind)
+        ):
             return None
-        whole = self._bytes_at(offset, FRAME_BYTES + length)
-        if len(whole) < FRAME_BYTES + length:
-            return None
-        start = checksum(bytes(whole[:8]) + b"\0\0\0\0" + bytes(whole[12:FRAME_BYTES]), self._seed)
-        payload = whole[FRAME_BYTES:]
-        if checksum(payload, start) != crc:
-            return None
-        return Frame(frame, topic, sequence, first_index, count, flags, payload, offset, offset + FRAME_BYTES + length)
+        return parse(self._bytes_at(offset, FRAME_BYTES + length), self._seed, offset)
 
     def _may_be(self, frame: int, offset: int, behind: int | None) -> bool:
         """Can this number stand here? Numbers are contiguous; a damaged stretch held at least one frame."""
@@ -180,3 +193,22 @@ def scan(path: Path, offset: int = 0, next_frame: int | None = None) -> Scan:
         FileNotFoundError: while iterating, if the segment has left the journal.
     """
     return Scan(path, offset, next_frame)
+
+
+_TAIL_BYTES = 8192
+
+
+def is_closed(path: Path) -> bool:
+    """Does this segment end with a whole closing frame? Looks at its last bytes only."""
+    seed = frame_seed(path.parent.name.removeprefix(NEW_PREFIX))
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        start = max(size - _TAIL_BYTES, 0)
+        file.seek(start)
+        data = file.read(_TAIL_BYTES)
+    at = len(data)
+    while (at := data.rfind(MAGIC, 0, at)) >= 0:
+        frame = parse(data[at:], seed)
+        if frame is not None and start + at + frame.end == size:
+            return frame.is_closing
+    return False
