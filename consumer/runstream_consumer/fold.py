@@ -72,6 +72,12 @@ class Folded:
     has_statistics: bool = False
 
     @property
+    def n_bookkeeping(self) -> int:
+        """Rows that maintenance will compact."""
+        tables = (self.tables.get("batch"), self.tables.get("series_stat_live"))
+        return sum(len(next(iter(columns.values()))) for columns in tables if columns)
+
+    @property
     def is_empty(self) -> bool:
         """True if there is nothing to commit."""
         return not self.ranges and not self.tables

@@ -27,6 +27,7 @@ WITHOUT_COMMIT_NO = frozenset(
 """Tables whose rows do not say which commit brought them."""
 
 _INCOMING = "incoming_rows"
+_BOOKKEEPING = ("position_log", "batch", "series_stat_live")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,9 @@ class Store:
         self.notes = tuple(notes)
         self.commit_no = newest_commit_no(connection)
         self.committed_at_us = 0
-        self.n_live = _n_live(connection)
+        self.n_live = _n_rows(connection, "point_live")
+        self.live_at_us = time.time_ns() // 1000
+        self.n_bookkeeping = sum(_n_rows(connection, table) for table in _BOOKKEEPING)
         self._positions = load_positions(connection)
         self._unknown: CommitUnknown | None = None
 
@@ -117,7 +120,10 @@ class Store:
                 self.insert("position_log", _position_columns(ranges, commit_no, now_us))
         self.commit_no = commit_no
         self.committed_at_us = now_us
-        self.n_live += folded.n_points if "point_live" in folded.tables else 0
+        self.n_bookkeeping += len(ranges) + folded.n_bookkeeping
+        if "point_live" in folded.tables:
+            self.n_live += folded.n_points
+            self.live_at_us = now_us
         moved_to = {moved.partition: _position_after(moved) for moved in ranges}
         self._positions.update(moved_to)
         # Dead letters move positions too: the fold goes on from what was committed.
@@ -155,6 +161,33 @@ class Store:
             self.connection.execute(f'INSERT INTO "{table}" BY NAME SELECT * FROM {_INCOMING}')
         finally:
             self.connection.unregister(_INCOMING)
+
+    def checkpoint(self, patience_s: float = 0.0) -> bool:
+        """Fold the write-ahead log into the file; False if other transactions kept it from that for ``patience_s``.
+
+        Raises:
+            CommitUnknown: it failed in another way, and the database is not usable any more.
+        """
+        deadline = time.monotonic() + patience_s
+        while True:
+            try:
+                self.connection.execute("CHECKPOINT")
+            except duckdb.TransactionException:
+                if time.monotonic() >= deadline:
+                    return False
+                time.sleep(0.02)
+            except duckdb.Error as error:
+                self._unknown = CommitUnknown(path=str(self.path), cause=error)
+                raise self._unknown from error
+            else:
+                return True
+
+    def wal_size_bytes(self) -> int:
+        """Size of the write-ahead log."""
+        try:
+            return self.path.with_name(self.path.name + ".wal").stat().st_size
+        except FileNotFoundError:
+            return 0
 
     def close(self) -> None:
         """Close the file. DuckDB writes its last checkpoint unless a commit's outcome is unknown."""
@@ -247,7 +280,7 @@ def _position_after(moved: PositionRange) -> Position:
     return Position(moved.to_position, moved.topic_id, moved.last_producer_id, moved.last_sequence)
 
 
-def _n_live(connection: duckdb.DuckDBPyConnection) -> int:
+def _n_rows(connection: duckdb.DuckDBPyConnection, table: str) -> int:
     # The filter forces a scan: a bare count(*) may count rows that the transaction must not see.
-    row = connection.execute("SELECT count(*) FROM point_live WHERE commit_no >= 0").fetchone()
+    row = connection.execute(f"SELECT count(*) FROM {table} WHERE commit_no >= 0").fetchone()
     return int(row[0]) if row else 0
