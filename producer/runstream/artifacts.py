@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Protocol
 from runstream import paths
 from runstream.config import Config
 from runstream.images import content_type
-from runstream_schemas.errors import ConfigError, ExtraMissing, InvalidValue, UnsafePath
+from runstream_schemas.errors import ConfigError, InvalidValue, UnsafePath
 from runstream_schemas.events import MAX_INLINE_BYTES, ArtifactEvent
 
 _CHUNK_BYTES = 1024 * 1024
@@ -77,9 +77,10 @@ def opened(path_or_stream: Any) -> Iterator[Readable]:
     if isinstance(path_or_stream, str | os.PathLike):
         # O_NONBLOCK: opening a pipe that nobody writes would wait for ever before fstat could refuse it.
         descriptor = os.open(path_or_stream, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise UnsafePath(path=os.fspath(path_or_stream), reason="is no regular file")
         with open(descriptor, "rb", buffering=0) as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise UnsafePath(path=os.fspath(path_or_stream), reason="is no regular file")
             yield file
     elif callable(getattr(path_or_stream, "read", None)):
         yield path_or_stream
@@ -141,6 +142,8 @@ def _read(source: Readable, size: int) -> bytes:
     """Read *size* bytes, fewer only at the end: raw streams and sockets give what they have."""
     parts: list[bytes] = []
     missing = size
+    # What a caller's stream gives is only hoped to be bytes.
+    part: Any
     while missing and (part := source.read(missing)):
         if not isinstance(part, bytes | bytearray):
             reason = "the stream gives text: open it in binary mode"
@@ -211,7 +214,8 @@ def _file_system(uri: str) -> tuple[Any, str]:
     try:
         import fsspec.core
     except ImportError as error:
-        raise ExtraMissing(what=f"the artifact store {uri}", extra="fsspec", module="fsspec") from error
+        reason = "a store given by URI needs fsspec: pip install fsspec, and its driver such as s3fs"
+        raise ConfigError(name="RUNSTREAM_ARTIFACTS", value=uri, reason=reason) from error
     try:
         files, path = fsspec.core.url_to_fs(uri)
     except (ValueError, ImportError) as error:

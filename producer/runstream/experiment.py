@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from runstream.tags import checked_text
-from runstream.workspace import Workspace
+from runstream.workspace import Workspace, expect
 from runstream_schemas.errors import PlatformUnsupported
 from runstream_schemas.events import Created
 from runstream_schemas.ids import check_name
@@ -33,9 +33,7 @@ class Experiment:
     __slots__ = ("_name", "_workspace")
 
     def __init__(self, workspace: Workspace, name: str) -> None:
-        if not isinstance(workspace, Workspace):
-            message = f"Experiment(workspace, name) takes a Workspace first, not {type(workspace).__name__}"
-            raise TypeError(message)
+        expect(workspace, Workspace, "Experiment(workspace, name)")
         self._workspace = workspace
         self._name = check_name("experiment", name)
 

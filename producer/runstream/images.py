@@ -75,7 +75,7 @@ def picture(name: str, path: Any, plot: Any) -> Picture:
     if isinstance(given, str | os.PathLike):
         return _from_file(name, Path(given))
     drawing = given if hasattr(given, "savefig") else getattr(given, "figure", None)
-    if hasattr(drawing, "savefig"):
+    if drawing is not None and hasattr(drawing, "savefig"):
         buffer = BytesIO()
         drawing.savefig(buffer, format="png")
         buffer.seek(0)
@@ -99,12 +99,12 @@ def _from_file(name: str, file: Path) -> Picture:
 
 def _from_stream(name: str, stream: Any) -> Picture:
     """Take a picture from a stream, named after the metric and the time."""
-    content: bytes = stream.read()
+    content = stream.read()
     ending = _image_ending(name, content[:16])
     return Picture(f"{_safe(name)}_{int(time.time())}{ending}", BytesIO(content))
 
 
-def _image_ending(name: str, head: bytes) -> str:
+def _image_ending(name: str, head: object) -> str:
     """Return the file ending for an image that starts with *head*."""
     found = sniff(head) if isinstance(head, bytes) else None
     if found is None:

@@ -17,7 +17,7 @@ MAX_SEGMENT_BYTES = 255  # what file systems allow, so that every file can be do
 _DRIVE = re.compile(r"^[A-Za-z]:")
 
 
-def checked(name: str) -> str:
+def checked(name: str | os.PathLike[str]) -> str:
     """
     Return *name* as a run's file name: relative, with forward slashes, without "." and empty segments.
 
@@ -27,7 +27,7 @@ def checked(name: str) -> str:
             cannot or should not store: a backslash, a drive letter, control characters, a segment that ends
             in a dot or a space.
     """
-    text = os.fspath(name)
+    text: object = os.fspath(name)
     if not isinstance(text, str):
         message = f"a file's name in the run is a string, not {type(text).__name__}"
         raise TypeError(message)

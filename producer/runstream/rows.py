@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from runstream.producer import Producer
 from runstream.values import columns, listed, normalise
 from runstream_schemas.errors import InvalidValue
 from runstream_schemas.points import NO_STEP
+
+if TYPE_CHECKING:
+    from runstream.producer import Producer
 
 Codes = dict[tuple[str, ...], list[int]]
 """(metric, column, column, ...) -> the series of these columns, in this order."""
@@ -49,7 +51,7 @@ def log_table(producer: Producer, name: str, table: Mapping[str, Any], descripti
         producer.put_row(name, codes, row)
 
 
-def checked_description(description: str | None) -> str:
+def checked_description(description: object) -> str:
     """
     Return a metric's description, none as an empty one.
 

@@ -7,12 +7,12 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from runstream import config, process, rows, status, tags
 from runstream.experiment import Experiment
 from runstream.logger import Logger
+from runstream.workspace import expect
 from runstream_schemas.events import Change, Created, PropertiesAdded, RunEvent, StatusChanged, TagEvent
 from runstream_schemas.ids import check_run_id
 from runstream_schemas.points import NO_STEP
@@ -42,9 +42,7 @@ class Run(Logger):
     __slots__ = ("_columns", "_config", "_created", "_experiment", "_id", "_properties", "_status", "_uploads")
 
     def __init__(self, experiment: Experiment, run_id: str) -> None:
-        if not isinstance(experiment, Experiment):
-            message = f"Run(experiment, run_id) takes an Experiment first, not {type(experiment).__name__}"
-            raise TypeError(message)
+        expect(experiment, Experiment, "Run(experiment, run_id)")
         self._prepare(experiment, check_run_id(run_id), None)
 
     def _prepare(self, experiment: Experiment, run_id: str, started: Created | None) -> None:
@@ -322,9 +320,7 @@ class Run(Logger):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         """End the run as Completed, or as Failed with the exception, which goes on its way."""
         if not status.is_clean_exit(error):
             self.fail(error)

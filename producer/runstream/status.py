@@ -22,7 +22,7 @@ def canceled() -> StatusChanged:
     return StatusChanged(CANCELED)
 
 
-def failed(error_details: str | BaseException | None, error_code: str | None) -> StatusChanged:
+def failed(error_details: object, error_code: str | None) -> StatusChanged:
     """
     Return the change to Failed with what is known about the error.
 

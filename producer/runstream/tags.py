@@ -64,7 +64,7 @@ def claim(run_id: str, claimed: dict[str, object], known: Mapping[str, str], add
             raise PropertyExists(run_id=run_id, key=key)
 
 
-def checked_text(what: str, text: str) -> str:
+def checked_text(what: str, text: object) -> str:
     """
     Return *text* when an event can hold it.
 
@@ -89,7 +89,7 @@ def checked_keys(keys: str | Iterable[str]) -> list[str]:
     return [_key("tag", key) for key in ([keys] if isinstance(keys, str) else keys)]
 
 
-def _items(given: Mapping[str, Any]) -> Iterable[tuple[Any, Any]]:
+def _items(given: object) -> Iterable[tuple[Any, Any]]:
     if not isinstance(given, Mapping):
         message = f"a mapping from keys to texts is needed, not {type(given).__name__}"
         raise TypeError(message)

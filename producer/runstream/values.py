@@ -50,9 +50,7 @@ def _element(name: str, value: Any) -> Value:
     except (TypeError, ValueError, RuntimeError) as error:
         reason = "it holds several values: use log_list(), or log_row() with a name for each"
         raise InvalidValue(name=name, value_type=_type_name(value), reason=reason) from error
-    if isinstance(element, str):
-        return _text(name, str.__str__(element))
-    if element is None or isinstance(element, bool | int | float):
+    if type(element) is not type(value):
         return normalise(name, element)
     if getattr(getattr(element, "dtype", None), "kind", "") == "f":
         return float(element)  # numpy.longdouble gives itself: the nearest double is kept
@@ -95,7 +93,7 @@ def listed(name: str, value: Iterable[Any]) -> list[Value]:
     return [normalise(name, element) for element in found]
 
 
-def columns(name: str, table: Mapping[str, Any]) -> dict[str, list[Value]]:
+def columns(name: str, table: object) -> dict[str, list[Value]]:
     """
     Return a table's columns as lists of one length.
 

@@ -7,6 +7,18 @@ import html
 from runstream_schemas.ids import check_name
 
 
+def expect(value: object, kind: type, call: str) -> None:
+    """
+    Make sure that *value* is a *kind* where *call* takes one first.
+
+    Raises:
+        TypeError: it is something else.
+    """
+    if not isinstance(value, kind):
+        message = f"{call} takes {kind.__name__} first, not {type(value).__name__}"
+        raise TypeError(message)
+
+
 class Workspace:
     """
     A set of experiments, by name; nothing is created or contacted until a run starts.
