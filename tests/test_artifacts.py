@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from runstream import artifacts, config, images, paths
 from runstream_schemas.errors import ConfigError, InvalidValue, UnsafePath
 from runstream_schemas.events import MAX_INLINE_BYTES
