@@ -12,6 +12,8 @@ import pytest
 pytest_plugins = [name for name in ("tests.broker", "tests.browser") if importlib.util.find_spec(name)]
 
 SKIPPABLE = ("kafka", "browser")
+# A test that asks for one of these fixtures needs the part, and says so without a marker of its own.
+STARTED_BY = {"kafka": {"broker", "own_broker"}, "browser": {"browser", "page"}}
 
 
 def left_out() -> list[str]:
@@ -46,7 +48,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect what RUNSTREAM_TEST_SKIP names; a missing part that is not named there fails its tests."""
+    """
+    Mark tests by the parts that their fixtures start, then deselect what RUNSTREAM_TEST_SKIP names.
+
+    A part that this machine lacks and that is not named there fails its tests: leaving out is a decision.
+    """
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        for name, started_by in STARTED_BY.items():
+            if fixtures & started_by:
+                item.add_marker(name)
     without = left_out()
     gone = [item for item in items if any(item.get_closest_marker(name) for name in without)]
     if gone:

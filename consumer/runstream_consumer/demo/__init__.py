@@ -1,1 +1,71 @@
-"""The demo: real training, logged with the SDK as a user would."""
+"""
+The demo: real training, logged with the SDK as a user would, with the dashboard beside it.
+
+The ridge sweep shows every kind of thing that a run can hold; the digits networks show live curves.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+DEFAULT_HOME = Path(".runstream-demo")
+
+
+def run(serve: bool, port: int | None = None, may_open_browser: bool = True) -> int:
+    """
+    Train, log and read back; then go on serving the dashboard until interrupted.
+
+    Args:
+        serve: start consumer and dashboard first, and stay; False ends after the training.
+        port: of the dashboard; None = 8501 or the next free of ten.
+        may_open_browser: open one on a machine with a screen.
+
+    Returns:
+        0, or the exit code of consumer and dashboard when they failed.
+    """
+    home = Path(os.environ.setdefault("RUNSTREAM_HOME", str(DEFAULT_HOME.absolute())))
+    print(f"home: {home}")
+    # As Ctrl-C: the child is ended in order, not left behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    server = _started(port, may_open_browser) if serve else None
+    try:
+        _train()
+        if server is None:
+            return 0
+        print("Training is done; the dashboard stays. Ctrl-C ends it.", flush=True)
+        return server.wait()
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        if server is not None and server.poll() is None:
+            server.send_signal(signal.SIGTERM)
+            server.wait()
+
+
+def _started(port: int | None, may_open_browser: bool) -> subprocess.Popen[bytes]:
+    """Start consumer and dashboard as `runstream up`, which prints the address by itself."""
+    command = [sys.executable, "-m", "runstream.cli", "up"]
+    command += [] if port is None else ["--port", str(port)]
+    command += [] if may_open_browser else ["--no-browser"]
+    return subprocess.Popen(command)
+
+
+def _train() -> None:
+    # Only now: the dashboard starts while these load.
+    from runstream import Workspace
+    from runstream_consumer.demo import digits, ridge
+
+    workspace = Workspace("demo")
+    _, runs = ridge.sweep(workspace)
+    best, alpha, mse = ridge.best_of(runs)
+    print(f"best run: {best.display_name}, alpha {alpha:.2f}, mse {mse:.2f}  {best.get_portal_url()}", flush=True)
+    for network in digits.train(workspace):
+        metrics = network.get_metrics()
+        accuracy = metrics["test/accuracy"]
+        print(
+            f"{network.display_name}: {len(metrics['train/loss'])} steps, test accuracy {accuracy[-1]:.3f}", flush=True
+        )

@@ -121,7 +121,7 @@ def _journals(home: Home) -> Iterator[Finding]:
     from runstream_schemas.recovery import is_alive
 
     producers = home.producers()
-    n_alive = sum(is_alive(producer.path) for producer in producers)
+    n_alive = sum(is_alive(producer) for producer in producers)
     size = sum(path.stat().st_size for producer in producers for _, path in producer.segments())
     yield Finding(
         "ok", "journals", f"{len(producers)} producers, {n_alive} of them alive, {size / 1e6:,.1f} MB in segments"

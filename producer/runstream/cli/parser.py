@@ -67,7 +67,7 @@ def _processes(commands: Commands[argparse.ArgumentParser]) -> None:
     dashboard = _command(
         commands,
         "dashboard",
-        processes.dashboard,
+        processes.up,
         """Start the dashboard; and a consumer too where none runs
         With RUNSTREAM_SERVER set it shows what that consumer holds.""",
     )

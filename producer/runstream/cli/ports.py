@@ -23,7 +23,7 @@ def choose(listen: str, wanted: int | None) -> int:
         wanted: this port and no other; 0 = any free one; None = 8501 or the next free of ten.
 
     Raises:
-        ConfigError: the wanted port, or all ten, are taken (the message names the holder), or *listen* is no address here.
+        ConfigError: the wanted port, or all ten, are taken, or *listen* is no address here.
     """
     if wanted is not None:
         port = _bound(listen, wanted)
