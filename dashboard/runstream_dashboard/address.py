@@ -1,0 +1,141 @@
+"""The view and its address: what a reader chose, to and from the query of a URL. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal, cast, get_args
+
+Axis = Literal["step", "relative", "time"]
+MAX_RUNS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What the chart grid shows. `zoom` is (low, high) in units of the x axis; high None = up to the newest point."""
+
+    q: str = ""
+    x: Axis = "step"
+    smooth: float = 0.0
+    log: bool = False
+    logs: tuple[str, ...] = ()
+    clip: bool = True
+    zoom: tuple[float, float | None] | None = None
+    hide: tuple[str, ...] = ()
+    fold: tuple[str, ...] = ()
+
+    def wire(self) -> dict[str, Any]:
+        """Return the view as the grid's script takes it."""
+        return {
+            "q": self.q,
+            "x": self.x,
+            "smooth": self.smooth,
+            "log": self.log,
+            "logs": list(self.logs),
+            "clip": self.clip,
+            "zoom": list(self.zoom) if self.zoom else None,
+            "hide": list(self.hide),
+            "fold": list(self.fold),
+            "full": "",
+        }
+
+
+def split(text: str | None) -> tuple[str, ...]:
+    """Return the parts of a comma-separated value, in order and without repeats; a literal comma is written %2C."""
+    parts = [part.replace("%2C", ",").replace("%25", "%") for part in (text or "").split(",") if part]
+    return tuple(dict.fromkeys(parts))
+
+
+def join(parts: tuple[str, ...] | list[str]) -> str:
+    """Return the parts as one comma-separated value that `split` reads back."""
+    return ",".join(part.replace("%", "%25").replace(",", "%2C") for part in parts)
+
+
+def _zoom(text: str | None) -> tuple[float, float | None] | None:
+    low, separator, high = (text or "").partition("..")
+    if not separator:
+        return None
+    try:
+        low_x, high_x = float(low), float(high) if high else None
+    except ValueError:
+        return None
+    if not math.isfinite(low_x) or (high_x is not None and not (math.isfinite(high_x) and high_x > low_x)):
+        return None
+    return low_x, high_x
+
+
+def _smooth(text: str | None) -> float:
+    try:
+        value = float(text or 0)
+    except ValueError:
+        return 0.0
+    return min(0.99, max(0.0, value)) if math.isfinite(value) else 0.0
+
+
+def _axis(text: str | None) -> Axis:
+    return cast("Axis", text) if text in get_args(Axis) else "step"
+
+
+def view_of(query: Mapping[str, str]) -> View:
+    """Read a view from a URL's query; what it does not understand counts as not given, for a link may be old."""
+    return View(
+        q=query.get("q", ""),
+        x=_axis(query.get("x")),
+        smooth=_smooth(query.get("smooth")),
+        log=query.get("log") == "1",
+        logs=split(query.get("logs")),
+        clip=query.get("clip") != "0",
+        zoom=_zoom(query.get("zoom")),
+        hide=split(query.get("hide")),
+        fold=split(query.get("fold")),
+    )
+
+
+def view_from_wire(told: Mapping[str, Any]) -> View:
+    """Read a view from what the grid's script sent."""
+    zoom = told.get("zoom")
+    view = View(
+        q=str(told.get("q", "")),
+        x=_axis(told.get("x")),
+        smooth=_smooth(str(told.get("smooth", 0))),
+        log=bool(told.get("log")),
+        logs=tuple(told.get("logs", ())),
+        clip=bool(told.get("clip", True)),
+        hide=tuple(told.get("hide", ())),
+        fold=tuple(told.get("fold", ())),
+    )
+    if not zoom:
+        return view
+    return replace(view, zoom=_zoom(f"{zoom[0]!r}..{'' if zoom[1] is None else repr(zoom[1])}"))
+
+
+def _plain(value: float) -> str:
+    return f"{value:.10g}"
+
+
+def query_of(view: View) -> dict[str, str]:
+    """Write a view as a URL's query: only what differs from the default."""
+    query = {
+        "q": view.q,
+        "x": view.x if view.x != "step" else "",
+        "smooth": _plain(view.smooth) if view.smooth else "",
+        "log": "1" if view.log else "",
+        "logs": join(view.logs),
+        "clip": "" if view.clip else "0",
+        "zoom": "",
+        "hide": join(view.hide),
+        "fold": join(view.fold),
+    }
+    if view.zoom:
+        low, high = view.zoom
+        query["zoom"] = f"{_plain(low)}..{'' if high is None else _plain(high)}"
+    return {name: value for name, value in query.items() if value}
+
+
+def changes(query: Mapping[str, str], wanted: Mapping[str, str], names: tuple[str, ...]) -> dict[str, str | None]:
+    """Return what to set (a text) or delete (None) among `names` so that `query` says what `wanted` says."""
+    return {name: wanted.get(name) for name in names if query.get(name) != wanted.get(name)}
+
+
+GRID_NAMES = ("q", "x", "smooth", "log", "logs", "clip", "zoom", "hide", "fold")

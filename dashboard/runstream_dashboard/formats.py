@@ -1,0 +1,78 @@
+"""How the pages write numbers, durations, sizes and times. Pure."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime, timedelta
+
+_SECOND = 1
+_MINUTE = 60
+_HOUR = 3600
+_DAY = 86400
+
+
+def number(value: float | None) -> str:
+    """Write a value with four significant digits: 0.7377, 12,345, 1.23e-05, NaN, inf; an en dash for None."""
+    if value is None:
+        return "–"
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else ("inf" if value > 0 else "-inf")
+    size = abs(value)
+    if size == 0:
+        return "0"
+    if size < 1e-3 or size >= 1e9:
+        return f"{value:.2e}".replace("e-0", "e-").replace("e+0", "e")
+    if float(value).is_integer():
+        return f"{int(value):,}"
+    decimals = max(0, 3 - math.floor(math.log10(size)))
+    text = f"{value:,.{decimals}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def count(value: int) -> str:
+    """Write a whole number with its thousands separated."""
+    return f"{value:,}"
+
+
+def duration(seconds: float | None) -> str:
+    """Write a length of time in its two greatest units: 42s, 12m 30s, 1h 05m, 3d 04h; an en dash for None."""
+    if seconds is None:
+        return "–"
+    s = max(0.0, seconds)
+    if s < _MINUTE:
+        return f"{s:.0f}s" if s >= 1 or s == 0 else f"{s:.1f}s"
+    if s < _HOUR:
+        return f"{int(s // _MINUTE)}m {int(s % _MINUTE):02d}s"
+    if s < _DAY:
+        return f"{int(s // _HOUR)}h {int(s % _HOUR // _MINUTE):02d}m"
+    return f"{int(s // _DAY)}d {int(s % _DAY // _HOUR):02d}h"
+
+
+def ago(moment: datetime | None, now: datetime) -> str:
+    """Write how long before `now` something was: just now, 4 min ago, 2 h ago, 3 d ago."""
+    if moment is None:
+        return "–"
+    s = (now - moment) / timedelta(seconds=1)
+    if s < _MINUTE:
+        return "just now"
+    for unit, size in (("d", _DAY), ("h", _HOUR), ("min", _MINUTE)):
+        if s >= size:
+            return f"{int(s // size)} {unit} ago"
+    return "just now"
+
+
+def moment(at: datetime | None) -> str:
+    """Write a time with its zone: 14 Nov 2026, 10:11:03 UTC."""
+    return "–" if at is None else f"{at:%d %b %Y, %H:%M:%S} {at.tzname() or ''}".strip()
+
+
+def size(n_bytes: int | None) -> str:
+    """Write a number of bytes: 512 B, 4.1 kB, 12 MB."""
+    if n_bytes is None:
+        return "–"
+    value = float(n_bytes)
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if value < 1000 or unit == "TB":
+            return f"{value:.0f} {unit}" if unit == "B" or value >= 10 else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.0f} TB"

@@ -1,0 +1,165 @@
+"""The live chart grid on a page: the component, what this viewer holds, and the frames that bring it up to date."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import streamlit as st
+from runstream_consumer.history import MetricInfo, RunRow, Watermark
+
+from runstream_dashboard import address, formats, frames, live, palette
+from runstream_dashboard.server import web_path
+
+# Charts sent before the browser has told what it sees: three rows of four.
+FIRST_CHARTS = 12
+FIRST_COLUMNS = 400
+# Curves kept per viewer to send tails of; older ones travel whole when they come back into view.
+MAX_HELD = 600
+_FORMS = frozenset({"scalar", "list"})
+
+_LOADER = """export default async function (component) {
+  const grid = await import(new URL("%s/grid.js", location.origin));
+  grid.default(component);
+}"""
+
+
+@cache
+def _component() -> Any:
+    base = st.get_option("server.baseUrlPath").strip("/")
+    return st.components.v2.component("runstream.grid", js=_LOADER % f"{'/' if base else ''}{base}{web_path()}")
+
+
+@dataclass(slots=True)
+class Viewer:
+    """What one browser tab holds of one grid."""
+
+    mount: str = ""
+    frame: int = 0
+    resync: int = 0
+    charts: list[dict[str, Any]] = field(default_factory=list)
+    runs: list[dict[str, Any]] = field(default_factory=list)
+    held: dict[frames.Key, frames.Curve] = field(default_factory=dict)
+
+    def lacks_base(self, told: dict[str, Any]) -> bool:
+        """Say whether the tab must get a whole frame: it is new, it asked for one, or too much is held for tails."""
+        new = told.get("mount", self.mount) != self.mount and told.get("frame") != self.frame
+        self.mount = told.get("mount", self.mount)
+        return self.frame == 0 or new or told.get("resync", 0) > self.resync or len(self.held) > MAX_HELD
+
+
+def describe_runs(rows: Sequence[RunRow]) -> list[dict[str, Any]]:
+    """Return the runs as the grid's script takes them: name, colour, dash, status."""
+    colours = [palette.colour_index(row.number) for row in rows]
+    return [
+        {
+            "id": row.run_id,
+            "name": row.display_name or row.run_id,
+            "color": colour,
+            "dash": dash,
+            "status": row.status,
+            "live": row.status == "Running",
+        }
+        for row, colour, dash in zip(rows, colours, palette.dashes(colours), strict=True)
+    ]
+
+
+def describe_metrics(metrics: Sequence[MetricInfo]) -> list[dict[str, Any]]:
+    """Return the charts of a grid, first logged first: a curve where there are numbers, a card of values elsewhere."""
+    found: dict[str, dict[str, Any]] = {}
+    for metric in metrics:
+        if metric.form not in _FORMS or metric.column_name is not None:
+            continue
+        chart = found.setdefault(metric.name, {"name": metric.name, "kind": "text", "values": []})
+        if metric.n_numeric:
+            chart["kind"] = "line"
+        last = metric.last_text if metric.last_text is not None else formats.number(metric.last_value)
+        chart["values"].append([metric.run_id, last])
+    for chart in found.values():
+        if chart["kind"] == "line":
+            chart["values"] = []
+    return list(found.values())
+
+
+def _told(key: str) -> dict[str, Any]:
+    state = st.session_state.get(key) or {}
+    return dict(state.get("view") or {})
+
+
+def _seen(charts: Sequence[dict[str, Any]], told: dict[str, Any]) -> list[str]:
+    lines = [chart["name"] for chart in charts if chart["kind"] == "line"]
+    if "charts" not in told:
+        return lines[:FIRST_CHARTS]
+    seen = set(told["charts"])
+    return [name for name in lines if name in seen]
+
+
+def _curves(
+    mark: Watermark,
+    rows: Sequence[RunRow],
+    metrics: Sequence[MetricInfo],
+    names: list[str],
+    told: dict[str, Any],
+    view: address.View,
+) -> list[frames.Curve]:
+    have = {(metric.run_id, metric.name) for metric in metrics if metric.column_name is None and metric.n_numeric}
+    keys = tuple((row.run_id, name, None) for name in names for row in rows if (row.run_id, name) in have)
+    if not keys or told.get("hidden"):
+        return []
+    # A power of two: viewers with windows of about the same width share one answer.
+    columns = 1 << (int(told.get("columns", FIRST_COLUMNS)) - 1).bit_length()
+    return [frames.curve_of(chart) for chart in live.charts(mark, keys, view.x, view.zoom, columns)]
+
+
+def show(
+    key: str, mark: Watermark, rows: Sequence[RunRow], metrics: Sequence[MetricInfo], rail: bool = True
+) -> address.View:
+    """
+    Draw the grid of these runs and bring this viewer's copy up to date; return the view that it shows.
+
+    Args:
+        key: names the grid on its page.
+        mark: the watermark of this tick.
+        rows: the runs, at most address.MAX_RUNS of them.
+        metrics: their metrics, first logged first.
+        rail: whether the list of runs is shown beside the charts.
+    """
+    viewer: Viewer = st.session_state.setdefault(f"{key}-viewer", Viewer())
+    told = _told(key)
+    view = address.view_from_wire(told) if "x" in told else address.view_of(st.query_params.to_dict())
+    runs, charts = describe_runs(rows), describe_metrics(metrics)
+    curves = _curves(mark, rows, metrics, _seen(charts, told), told, view)
+    whole = viewer.lacks_base(told)
+    if whole:
+        viewer.held.clear()
+        viewer.resync = viewer.frame
+    header: dict[str, Any] = {
+        "frame": viewer.frame + 1,
+        "base": 0 if whole else viewer.frame,
+        "version": mark.commit_no,
+        "answers": told.get("question"),
+        "rail": rail,
+    }
+    if whole:
+        header |= {"palette": {"light": palette.LIGHT, "dark": palette.DARK}, "view": view.wire()}
+    if whole or runs != viewer.runs:
+        header["runs"] = runs
+    if whole or charts != viewer.charts:
+        header["charts"] = charts
+    data = frames.encode(header, curves, viewer.held)
+    viewer.held |= {curve.key: curve for curve in curves}
+    viewer.runs, viewer.charts, viewer.frame = runs, charts, viewer.frame + 1
+    _component()(key=key, data=data, on_view_change=lambda: None)
+    return view
+
+
+def write_address(view: address.View) -> None:
+    """Make the page's address say what the grid shows; touches only what changed."""
+    wanted = address.query_of(view)
+    for name, value in address.changes(st.query_params.to_dict(), wanted, address.GRID_NAMES).items():
+        if value is None:
+            del st.query_params[name]
+        else:
+            st.query_params[name] = value

@@ -1,0 +1,17 @@
+"""The head of a page: its title, the badge, and room for the page's actions."""
+
+from __future__ import annotations
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from runstream_dashboard import badge
+
+
+def show(title: str, ticking: bool = True) -> DeltaGenerator:
+    """Draw title and badge; return the container for buttons at the right."""
+    with st.container(key="rs-heading", horizontal=True, vertical_alignment="center", gap="medium"):
+        st.title(title, anchor=False, width="content")
+        badge.show(ticking)
+        st.space("stretch")
+        return st.container(horizontal=True, width="content", gap="small")

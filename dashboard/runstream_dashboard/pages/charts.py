@@ -1,0 +1,75 @@
+"""Charts: the live grid of several runs."""
+
+from __future__ import annotations
+
+import streamlit as st
+from runstream_consumer.history import RunRow
+
+from runstream_dashboard import address, grid, heading, live, states
+
+DEFAULT_RUNS = 5
+
+
+def _chosen() -> tuple[str, ...]:
+    given = address.split(st.query_params.get("runs"))
+    if given:
+        return given
+    kept = tuple(st.session_state.get("chosen", ()))
+    if kept:
+        return kept
+    newest = live.run_page(live.slow(live.watermark()), page_size=DEFAULT_RUNS)
+    return tuple(row.run_id for row in newest.rows)
+
+
+def _title(rows: list[RunRow]) -> str:
+    experiments = {row.experiment for row in rows}
+    return experiments.pop() if len(experiments) == 1 else "Charts"
+
+
+def _add_runs(chosen: tuple[str, ...]) -> None:
+    with st.popover("Add runs", icon=":material/add:"):
+        text = st.text_input("Filter", key="add-filter", placeholder="name, id, or val/loss < 0.4", live=True)
+        page = live.run_page(live.slow(live.watermark()), text=text or "", page_size=20)
+        names = {row.run_id: row.display_name or row.run_id for row in page.rows if row.run_id not in chosen}
+        picked = st.pills("Runs", list(names), format_func=lambda run_id: names[run_id], selection_mode="multi")
+        if st.button("Plot them", disabled=not picked, type="primary"):
+            st.query_params["runs"] = address.join([*chosen, *picked])
+            st.rerun()
+
+
+def _tick(run_ids: tuple[str, ...], ticking: bool) -> None:
+    mark = live.watermark()
+    when = live.slow(mark)
+    rows = live.run_rows(when, run_ids)
+    view = grid.show("charts", mark, rows, live.metric_list(when, run_ids))
+    grid.write_address(view)
+    if ticking and not live.any_live(rows) and not mark.behind_events:
+        st.rerun()
+
+
+def _page() -> None:
+    chosen = _chosen()
+    run_ids = chosen[: address.MAX_RUNS]
+    rows = live.run_rows(live.slow(live.watermark()), run_ids)
+    if not chosen:
+        heading.show("Charts")
+        states.no_runs()
+        return
+    if st.query_params.get("runs") is None:
+        st.query_params["runs"] = address.join(run_ids)
+    ticking = live.any_live(rows)
+    with heading.show(_title(rows), ticking):
+        _add_runs(run_ids)
+        if not ticking:
+            st.button("Refresh", icon=":material/refresh:")
+    found = [row.run_id for row in rows]
+    states.missing(run_ids, len(rows), [run_id for run_id in run_ids if run_id not in found])
+    if len(chosen) > address.MAX_RUNS:
+        st.info(f"The first {address.MAX_RUNS} of {len(chosen)} runs are plotted.", icon=":material/filter_list:")
+    if found:
+        st.fragment(_tick, run_every=live.TICK_S if ticking else None)(tuple(found), ticking)
+
+
+def page() -> None:
+    """Draw the page."""
+    states.guarded(_page)

@@ -1,0 +1,8 @@
+"""compare"""
+
+import streamlit as st
+
+
+def page() -> None:
+    """Draw the page."""
+    st.write("compare")

@@ -1,0 +1,8 @@
+"""run"""
+
+import streamlit as st
+
+
+def page() -> None:
+    """Draw the page."""
+    st.write("run")

@@ -1,0 +1,206 @@
+"""Runs: every run of the history, with filter, sort, pages and a selection kept by id."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import streamlit as st
+from runstream_consumer.history import FilterError, RunPage, RunRow
+
+from runstream_dashboard import address, heading, live, pages, states, tables
+
+PAGE_SIZE = 100
+RENEW_S = 3.0
+ROW_PX = 34
+STATES = ["Running", "Completed", "Failed", "Canceled", "NotResponding"]
+STATE_COLOURS = ["blue", "green", "red", "gray", "orange"]
+SORTS = {"-created_at": "Newest", "created_at": "Oldest", "display_name": "Name", "-duration": "Longest"}
+
+
+def _first_page() -> None:
+    st.session_state["page"] = 1
+
+
+def _filter() -> dict[str, Any]:
+    """Draw the filter row; what is chosen lives in the address."""
+    text, experiment, sort, columns = st.columns([6, 2, 2, 1.3], vertical_alignment="bottom")
+    kept: dict[str, Any] = {"bind": "query-params", "on_change": _first_page, "label_visibility": "collapsed"}
+    known = st.session_state.get("rs-known", {"experiments": [], "counts": {}, "metrics": ()})
+    asked = text.text_input(
+        "Filter",
+        key="q",
+        live=True,
+        icon=":material/search:",
+        placeholder="Filter: words, or  val/loss < 0.4 and optimizer = adamw and tag = sweep",
+        **kept,
+    )
+    chosen = experiment.selectbox(
+        "Experiment", known["experiments"], key="exp", index=None, placeholder="All experiments", **kept
+    )
+    order = SORTS | {f"{sign}{name}": f"{name} {arrow}" for name in known["metrics"] for sign, arrow in _ARROWS}
+    by = sort.selectbox("Sort", list(order), key="sort", format_func=lambda name: order.get(name, name), **kept)
+    counts = known["counts"]
+    status = st.pills(
+        "Status",
+        STATES,
+        key="status",
+        selection_mode="multi",
+        format_func=lambda name: f"{name} {counts[name]:,}" if counts.get(name) else name,
+        **kept,
+    )
+    return {
+        "text": asked or "",
+        "experiment": chosen,
+        "status": tuple(status),
+        "sort": by or "-created_at",
+        "columns": columns,
+    }
+
+
+_ARROWS = (("", "↑"), ("-", "↓"))
+
+
+def _read(asked: dict[str, Any], metrics: tuple[str, ...], when: live.When) -> RunPage:
+    """Read the page of runs; a filter that does not parse is named, and the last good result stays."""
+    page = int(st.session_state.get("page", 1))
+    given = {name: asked[name] for name in ("experiment", "status", "sort")}
+    try:
+        answer = live.run_page(when, asked["text"], page=page, page_size=PAGE_SIZE, metrics=metrics, **given)
+    except FilterError as error:
+        st.markdown(f":red[:material/error: {error}]")
+        text = st.session_state.get("rs-good-filter", "")
+        return live.run_page(when, text, page=page, page_size=PAGE_SIZE, metrics=metrics, **given)
+    st.session_state["rs-good-filter"] = asked["text"]
+    return answer
+
+
+def _columns(place: Any, choice: tables.Choice) -> tuple[str, ...]:
+    with place.popover("Columns", icon=":material/view_column:", width="stretch"):
+        picked = st.multiselect(
+            "Columns, in this order",
+            choice.offered,
+            default=[name for name in choice.first if name in choice.offered],
+            format_func=lambda name: name.partition(":")[2] if name.startswith("run:") else name.replace(":", " ", 1),
+            key=f"cols-{hash(choice.offered)}",
+        )
+    return tuple(picked)
+
+
+def _config(columns: Sequence[str]) -> dict[str, Any]:
+    c = st.column_config
+    config: dict[str, Any] = {
+        "dot": c.ImageColumn(" ", width=32),
+        "name": c.TextColumn("Run", width=210, help="Click a name to open the run"),
+    }
+    for column in columns:
+        kind, _, name = column.partition(":")
+        config[column] = c.NumberColumn(name, format="%.4g") if kind == "metric" else c.TextColumn(name.capitalize())
+        if kind in {"property", "tag"}:
+            config[column] = c.TextColumn(name)
+    config["run:status"] = c.MultiselectColumn("Status", options=STATES, color=STATE_COLOURS, width=125)
+    config["run:tags"] = c.ListColumn("Tags", width=180)
+    config["spark"] = c.LineChartColumn(columns[0] if columns else "", width=120)
+    return config
+
+
+def _remember(rows: list[RunRow], picked: list[int]) -> list[str]:
+    """Fold the rows checked on this page into the ids chosen over all pages, which the address holds too."""
+    here = [row.run_id for row in rows]
+    kept = [run_id for run_id in st.session_state["chosen"] if run_id not in here]
+    chosen = kept + [here[index] for index in picked if index < len(here)]
+    st.session_state["chosen"] = chosen
+    if chosen != list(address.split(st.query_params.get("runs"))):
+        if chosen:
+            st.query_params["runs"] = address.join(chosen)
+        else:
+            st.query_params.pop("runs", None)
+    return chosen
+
+
+def _table(rows: list[RunRow], columns: tuple[str, ...]) -> list[str]:
+    # A table's own selection is row numbers. Its key holds the ids, so that the numbers never outlive their rows.
+    ids = "\n".join(row.run_id for row in rows)
+    before = [index for index, row in enumerate(rows) if row.run_id in set(st.session_state["chosen"])]
+    event = st.dataframe(
+        tables.run_table(rows, columns, datetime.now(UTC)),
+        key=f"tbl-{hashlib.md5(ids.encode(), usedforsecurity=False).hexdigest()[:12]}",
+        column_config=_config(columns),
+        hide_index=True,
+        row_height=ROW_PX,
+        height=min(560, ROW_PX * (len(rows) + 1) + 3),
+        on_select="rerun",
+        selection_mode=["multi-row", "single-cell"],
+        selection_default={"selection": {"rows": before}},
+        placeholder="",
+        alt="Runs",
+    )
+    picked = event.selection
+    for index, column in picked.cells:
+        if column == "name" and index < len(rows):
+            st.switch_page(pages.named("run"), query_params={"run": rows[index].run_id})
+    return _remember(rows, list(picked.rows))
+
+
+def _actions(place: Any, chosen: list[str]) -> None:
+    query = {"runs": address.join(chosen[: address.MAX_RUNS])}
+    label = f"Plot {len(chosen)} selected" if chosen else "Plot newest"
+    with place:
+        if st.button(label, icon=":material/show_chart:", type="primary" if chosen else "secondary"):
+            st.switch_page(pages.named("charts"), query_params=query if chosen else {})
+        if st.button("Compare", icon=":material/compare_arrows:", disabled=len(chosen) < 2):
+            st.switch_page(pages.named("compare"), query_params=query)
+
+
+def _renewed(place: Any) -> None:
+    asked = _filter()
+    mark = live.watermark()
+    when = live.slow(mark)
+    metrics = tuple(st.session_state.get("rs-metrics", ()))
+    answer = _read(asked, metrics, when)
+    if not answer.total and not (asked["text"] or asked["status"] or asked["experiment"]):
+        states.no_runs()
+        return
+    known = live.metric_list(when, tuple(row.run_id for row in answer.rows[:8])) if answer.rows else []
+    columns = _columns(asked["columns"], tables.choices(answer.rows, known))
+    _know(answer, tables.named(columns, "metric"))
+    if tables.named(columns, "metric") != metrics:
+        answer = _read(asked, tables.named(columns, "metric"), when)
+    if not answer.rows:
+        st.info("No run matches this filter.", icon=":material/filter_list_off:")
+    chosen = _table(answer.rows, columns) if answer.rows else list(st.session_state["chosen"])
+    _foot(answer)
+    _actions(place, chosen)
+
+
+def _know(answer: RunPage, metrics: tuple[str, ...]) -> None:
+    """Keep what the filter row offers; it is drawn before the answer is known, so a new offer draws it again."""
+    known = {"experiments": list(answer.experiments), "counts": dict(answer.counts_by_status), "metrics": metrics}
+    changed = st.session_state.get("rs-known") != known
+    st.session_state["rs-known"], st.session_state["rs-metrics"] = known, metrics
+    if changed:
+        st.rerun(scope="fragment" if st.session_state.get("rs-drawn") else "app")
+
+
+def _foot(answer: RunPage) -> None:
+    n_pages = max(1, -(-answer.total // PAGE_SIZE))
+    text, turn = st.columns([3, 2], vertical_alignment="center")
+    first = (int(st.session_state.get("page", 1)) - 1) * PAGE_SIZE + 1
+    last = first + len(answer.rows) - 1
+    text.caption(f"{first:,}–{last:,} of {answer.total:,} runs. A click on a column's head sorts this page only.")
+    if n_pages > 1:
+        with turn.container(horizontal=True, horizontal_alignment="right"):
+            st.pagination(n_pages, key="page", bind="query-params")
+
+
+def _page() -> None:
+    st.session_state.setdefault("chosen", list(address.split(st.query_params.get("runs"))))
+    place = heading.show("Runs")
+    st.fragment(_renewed, run_every=RENEW_S)(place)
+
+
+def page() -> None:
+    """Draw the page."""
+    states.guarded(_page)

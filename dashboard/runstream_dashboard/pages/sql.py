@@ -1,0 +1,8 @@
+"""sql"""
+
+import streamlit as st
+
+
+def page() -> None:
+    """Draw the page."""
+    st.write("sql")

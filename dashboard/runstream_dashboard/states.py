@@ -1,0 +1,60 @@
+"""What a page shows when there is nothing to show yet, or no history to show it from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NoReturn
+
+import streamlit as st
+
+from runstream_dashboard import live
+
+SNIPPET = """from runstream import Experiment, Workspace
+
+with Experiment(Workspace(), "first").start_logging() as run:
+    for step in range(1000):
+        run.log("loss", 1 / (step + 1), step=step)"""
+RETRY_S = 2.0
+
+
+def no_runs() -> None:
+    """Tell how to log the first run; the page goes on by itself when one arrives."""
+    with st.container(key="rs-no-runs"):
+        st.subheader("No runs yet", anchor=False)
+        st.write("Log from any Python program on this machine; the run appears here by itself.")
+        st.code(SNIPPET, language="python", width=720)
+
+
+def unreachable(error: Exception) -> NoReturn:
+    """Tell that the history cannot be read and what to do; looks again every two seconds, then draws the page."""
+    with st.container(key="rs-unreachable"):
+        st.error(f"**The history cannot be read.** {error}", icon=":material/cloud_off:")
+        st.write("Start the consumer, or rebuild the history from the log if its file is damaged:")
+        st.code("runstream up\nrunstream consume", language="bash", width=480)
+    _retry()
+    st.stop()
+
+
+@st.fragment(run_every=RETRY_S)
+def _retry() -> None:
+    st.caption("Looking again every two seconds.")
+    try:
+        live.watermark()
+    except (ConnectionError, TimeoutError, OSError):
+        return
+    st.rerun()
+
+
+def guarded(page: Callable[[], None]) -> None:
+    """Draw a page; a history that was never reached gets its own state instead of a stack trace."""
+    try:
+        page()
+    except (ConnectionError, TimeoutError) as error:
+        unreachable(error)
+
+
+def missing(wanted: tuple[str, ...], found: int, absent: list[str]) -> None:
+    """Tell which of the runs named in the address do not exist; draws nothing when all do."""
+    if absent:
+        names = ", ".join(f"`{run_id}`" for run_id in absent)
+        st.warning(f"{found} of {len(wanted)} runs found. Not in this history: {names}", icon=":material/search_off:")

@@ -1,0 +1,23 @@
+"""The few rules of style that Streamlit's theme has no option for. Hooks are test ids and `st-key-*` only."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+_RULES = """<style>
+[data-testid="stMainBlockContainer"] { padding: 4.1rem 1.6rem 2rem; max-width: none; }
+[data-testid="stMainBlockContainer"] h1 { font-size: 1.5rem; padding: 0; font-weight: 650; overflow-wrap: anywhere; }
+[data-testid="stMainBlockContainer"] h2 { font-size: 1.15rem; padding: .4rem 0 .2rem; }
+[data-testid="stMainBlockContainer"] h3 { font-size: 1rem; padding: 0; }
+[data-testid="stMetric"] { padding: .7rem .9rem; }
+[data-testid="stMetricValue"] { font-size: 1.35rem; font-variant-numeric: tabular-nums; }
+.st-key-rs-badge { font-variant-numeric: tabular-nums; width: auto; flex: none; }
+.st-key-rs-badge [data-testid="stCaptionContainer"] p { white-space: nowrap; }
+.st-key-rs-heading { align-items: center; }
+@media (max-width: 800px) { .st-key-rs-badge [data-testid="stCaptionContainer"] p { white-space: normal; } }
+</style>"""
+
+
+def apply() -> None:
+    """Put the rules on the page."""
+    st.html(_RULES)
