@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from runstream_schemas.ids import new_producer_id
+
 if sys.platform != "win32":
     import fcntl
 
@@ -162,6 +164,21 @@ class Home:
         except FileNotFoundError:
             return []
         return [self.producer(name) for name in names]
+
+    def identity(self) -> str:
+        """The id of this home for ever, made at the first call; the folder must exist. It names the embedded log."""
+        path = self.root / "home.id"
+        if not path.exists():
+            born = self.root / f".home.id-{os.getpid()}"
+            born.write_text(new_producer_id(), encoding="ascii")
+            try:
+                # Of two processes that come here at once, one wins and both read its id.
+                os.link(born, path)
+            except FileExistsError:
+                pass
+            finally:
+                born.unlink()
+        return path.read_text(encoding="ascii").strip()
 
     def ensure(self) -> Home:
         """Make the home and its journal folder, readable by their owner only, and return self."""

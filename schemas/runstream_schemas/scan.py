@@ -98,12 +98,16 @@ class Scan:
         tail: how the file ended at the time of this pass; before the pass is over, where it stands.
     """
 
-    def __init__(self, path: Path, offset: int = 0, next_frame: int | None = None) -> None:
-        """Start at byte `offset` (0 = the first frame), where frame `next_frame` is expected if given."""
+    def __init__(self, path: Path, offset: int = 0, next_frame: int | None = None, data: bytes | None = None) -> None:
+        """Start at byte `offset` (0 = the first frame), where frame `next_frame` is expected if given.
+
+        `data` = the bytes that the file had when it left the journal; it is then not opened.
+        """
         self._path = path
+        self._data = None if data is None else memoryview(data)
         try:
-            self.header: SegmentHeader | None = read_header(path)
-        except SegmentDamaged:
+            self.header: SegmentHeader | None = read_header(path) if data is None else SegmentHeader.unpack(data)
+        except (SegmentDamaged, ValueError):
             self.header = None
         self._seed = frame_seed(self.header.producer_id if self.header else path.parent.name.removeprefix(NEW_PREFIX))
         if next_frame is None and offset <= HEADER_BYTES:
@@ -115,6 +119,9 @@ class Scan:
         self._buffer_offset = 0
 
     def __iter__(self) -> Iterator[Frame | Damage]:
+        if self._data is not None:
+            yield from self._items()
+            return
         self._fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
         try:
             yield from self._items()
@@ -123,8 +130,9 @@ class Scan:
             self._fd = -1
 
     def _items(self) -> Iterator[Frame | Damage]:
-        if self.tail.offset > os.fstat(self._fd).st_size:
-            self.tail = Tail("torn", os.fstat(self._fd).st_size)
+        size = os.fstat(self._fd).st_size if self._data is None else len(self._data)
+        if self.tail.offset > size:
+            self.tail = Tail("torn", size)
             return
         while self._bytes_at(self.tail.offset, FRAME_BYTES):
             at = self.tail.offset
@@ -143,9 +151,14 @@ class Scan:
         """Up to `length` bytes at `offset`, fewer only where the file ends."""
         start = offset - self._buffer_offset
         if start < 0 or start + length > len(self._buffer):
-            self._buffer = memoryview(os.pread(self._fd, max(length, _CHUNK_BYTES), offset))
+            self._buffer = self._read(offset, max(length, _CHUNK_BYTES))
             self._buffer_offset, start = offset, 0
         return self._buffer[start : start + length]
+
+    def _read(self, offset: int, length: int) -> memoryview:
+        if self._data is not None:
+            return self._data[offset : offset + length]
+        return memoryview(os.pread(self._fd, length, offset))
 
     def _frame_at(self, offset: int, behind: int | None = None) -> Frame | None:
         """The frame at `offset` if it is whole; `behind` = where a damaged stretch before it began."""
@@ -186,8 +199,8 @@ class Scan:
         return None
 
 
-def scan(path: Path, offset: int = 0, next_frame: int | None = None) -> Scan:
-    """Iterate the frames and damaged stretches of a segment from byte `offset` on.
+def scan(path: Path, offset: int = 0, next_frame: int | None = None, data: bytes | None = None) -> Scan:
+    """Iterate the frames and damaged stretches of a segment from byte `offset` on, arguments as in Scan.
 
     Raises:
         FileNotFoundError: while iterating, if the segment has left the journal.
