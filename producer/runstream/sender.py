@@ -1,0 +1,236 @@
+"""Station 4: journals that are outboxes -> Kafka. One thread a process; nobody else ever waits for the network.
+
+Also whatever dead processes of this home left: their journals are completed (recovery) and sent like our own.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Final
+
+from runstream import notices
+from runstream.courier import Courier, Ward
+from runstream.outbox import Outbox
+from runstream_schemas.errors import FlushTimeout, JournalUnavailable, SegmentDamaged, SourceError
+from runstream_schemas.home import Home, ProducerDir, locked
+from runstream_schemas.recovery import recover
+from runstream_schemas.scan import is_closed
+from runstream_schemas.segment import read_header
+from runstream_schemas.settings import Settings
+
+_LOOK_FOR_DEAD_S: Final = 30.0
+_WAIT_S: Final = 1.0
+_TELL_AFTER_S: Final = 1.0
+_TELL_EVERY_S: Final = 2.0
+_log = logging.getLogger("runstream")
+
+
+class Sender:
+    """The process's sender; starts its thread at the first `add`."""
+
+    def __init__(self, settings: Settings, home: Home) -> None:
+        """Nothing happens yet.
+
+        Args:
+            settings: with `brokers`.
+            home: whose dead outboxes are sent as well.
+        """
+        self._courier = Courier(settings)
+        self._home = home
+        self._closing = threading.Event()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def trouble(self) -> SourceError | None:
+        """Why nothing gets through at the moment; None while all is well."""
+        return self._courier.trouble
+
+    def add(self, folder: ProducerDir, trim: Callable[[int], None]) -> None:
+        """Send the journal of a producer of this process.
+
+        Args:
+            folder: where it is written.
+            trim: `Journal.trim`; called from the sender's thread with the frame below which all is acknowledged.
+        """
+        self._courier.add(Ward(Outbox(folder, trim)))
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="runstream-sender", daemon=True)
+                self._thread.start()
+
+    def wake(self, producer_id: str) -> None:
+        """Say that this producer's journal has grown; returns at once."""
+        self._courier.wake(producer_id)
+
+    def acked(self, producer_id: str) -> int | None:
+        """Every frame of this producer below is in Kafka; None = all of them, and its journal has ended."""
+        return self._courier.acked(producer_id)
+
+    def wait(self, producer_id: str, frame: int, timeout_s: float) -> None:
+        """Return once Kafka has acknowledged the frames of a producer up to and including `frame`.
+
+        Raises:
+            FlushTimeout: it has not within `timeout_s`; carries the cause where one is known.
+        """
+        left = self._wait_for({producer_id: frame}, timeout_s)
+        if left:
+            raise FlushTimeout(left, timeout_s, str(self.trouble or ""))
+
+    def finish(self, frames: Mapping[str, int], wait_s: float) -> int:
+        """At the end of the process: wait for acknowledgements, show progress after a second, say where the rest lies.
+
+        Args:
+            frames: the last frame of each producer.
+            wait_s: RUNSTREAM_EXIT_WAIT.
+
+        Returns:
+            How many frames were not acknowledged; they stay in the journal.
+        """
+        start_s = time.monotonic()
+        left = self._wait_for(frames, min(wait_s, _TELL_AFTER_S))
+        try:
+            while left and (spent_s := time.monotonic() - start_s) < wait_s:
+                why = f" ({_short(self.trouble)})" if self.trouble else ""
+                _tell(f"waiting for Kafka to acknowledge {left:,} events{why}; Ctrl-C leaves, they are safe")
+                left = self._wait_for(frames, min(wait_s - spent_s, _TELL_EVERY_S))
+        except KeyboardInterrupt:
+            # Asked to leave: the events are in the journal, so there is nothing to save.
+            left = self._wait_for(frames, 0)
+        if left:
+            where = self._home.journal_dir
+            _tell(f"{left:,} events are not in Kafka yet; they are safe in {where}, and `runstream sync` sends them")
+        return left
+
+    def close(self, timeout_s: float = 5.0) -> None:
+        """End the thread; what is not acknowledged stays in the journal."""
+        self._closing.set()
+        self._courier.wake()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(timeout_s)
+
+    def abandon(self) -> None:
+        """Let go in a forked child: it makes a sender of its own, the parent's thread is not here."""
+        self._courier.abandon()
+        self._thread = None
+
+    def _left(self, frames: Mapping[str, int]) -> int:
+        left = 0
+        for producer_id, frame in frames.items():
+            acked = self._courier.acked(producer_id)
+            if acked is not None:
+                left += max(0, frame + 1 - acked)
+            elif not self._courier.cares_for(producer_id):
+                left += frame + 1
+        return left
+
+    def _wait_for(self, frames: Mapping[str, int], timeout_s: float) -> int:
+        deadline_s = time.monotonic() + timeout_s
+        while True:
+            # Checked under the condition: an acknowledgement between look and wait must not be missed.
+            with self._courier.progressed:
+                left = self._left(frames)
+                rest_s = deadline_s - time.monotonic()
+                if not left or rest_s <= 0:
+                    return left
+                self._courier.progressed.wait(rest_s)
+
+    def _run(self) -> None:
+        looked_at_s = float("-inf")
+        while not self._closing.is_set():
+            try:
+                if time.monotonic() - looked_at_s >= _LOOK_FOR_DEAD_S:
+                    looked_at_s = time.monotonic()
+                    adopt_dead(self._courier, self._home)
+                self._courier.step(_WAIT_S)
+            except Exception as error:  # noqa: BLE001 - the thread's edge: a dead sender would send nothing more
+                notices.once(("sender", type(error)), "sending to Kafka failed and is tried again: %r", error)
+                _log.debug("sender", exc_info=True)
+                self._closing.wait(_WAIT_S)
+        self._courier.close()
+
+
+def adopt_dead(courier: Courier, home: Home, *, logs: bool = False) -> int:
+    """Put the journals of dead producers of a home into a courier's care, completed first.
+
+    Args:
+        courier: that sends them.
+        home: whose journals.
+        logs: embedded journals, living ones included, as well; they are sent and stay.
+
+    Returns:
+        How many were added.
+    """
+    n_added = 0
+    for folder in home.producers():
+        if not courier.cares_for(folder.producer_id):
+            try:
+                n_added += _adopt(courier, folder, logs=logs)
+            except (OSError, SegmentDamaged, JournalUnavailable) as error:
+                notices.once(("adopt", folder.path), "the journal in %s cannot be sent: %s", folder.path, error)
+    return n_added
+
+
+def _adopt(courier: Courier, folder: ProducerDir, *, logs: bool) -> bool:
+    segments = folder.segments()
+    if not segments:
+        return False
+    role = read_header(segments[-1][1]).role
+    if role == "log":
+        if logs:
+            recover(folder)
+            courier.add(Ward(Outbox(folder, keeps=True), is_once=True))
+        return logs
+    recover(folder)
+    with ExitStack() as held:
+        if held.enter_context(locked(folder.lock)) is None or not is_closed(folder.segments()[-1][1]):
+            return False
+        courier.add(Ward(Outbox(folder), removes=True, held=held.pop_all()))
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """What `sync` did.
+
+    Attributes:
+        n_producers: journals that were to be sent.
+        n_sent: events that Kafka has acknowledged.
+        n_unfinished: journals that are not, or not wholly, in Kafka.
+        trouble: why, where it is known.
+    """
+
+    n_producers: int
+    n_sent: int
+    n_unfinished: int
+    trouble: SourceError | None
+
+
+def sync(settings: Settings, home: Home, *, to_kafka: bool = False, timeout_s: float = 300.0) -> Synced:
+    """Send what dead processes of a home left; `to_kafka`: its embedded journals as well, which stay where they are.
+
+    Journals of running producers are sent by these themselves.
+    """
+    courier = Courier(settings)
+    deadline_s = time.monotonic() + timeout_s
+    n_producers = adopt_dead(courier, home, logs=to_kafka)
+    try:
+        while courier.n_wards() and time.monotonic() < deadline_s:
+            courier.step(0.1)
+        return Synced(n_producers, courier.n_acked, courier.n_wards(), courier.trouble)
+    finally:
+        courier.close()
+
+
+def _short(error: SourceError | None) -> str:
+    return str(error).partition(";")[0]
+
+
+def _tell(text: str) -> None:
+    print(f"runstream: {text}", file=sys.stderr, flush=True)
