@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from runstream.reading import Reader, Written
 
 
+NEXT_LINE = ",\n"
+
+
 class Run(Logger):
     """
     One run of an experiment: to log into, and to read back.
@@ -376,16 +379,22 @@ class Run(Logger):
     def __reduce__(self) -> tuple[type[Run], tuple[Experiment, str]]:
         return Run, (self._experiment, self._id)
 
+    def _facts(self) -> list[tuple[str, str]]:
+        """Return what this object knows: a repr that opens a database would surprise every debugger."""
+        unread = "not read yet"
+        kind = "None" if self._created is not None else unread
+        shown = [("Experiment", self._experiment.name), ("Id", self._id), ("Type", kind)]
+        return [*shown, ("Status", self._status or unread)]
+
     def __repr__(self) -> str:
-        # Only what is known here: a repr that opens a database would surprise every debugger.
-        return f"Run(Experiment: {self._experiment.name},\nId: {self._id},\nStatus: {self._status or 'not read yet'})"
+        return f"Run({NEXT_LINE.join(f'{key}: {text}' for key, text in self._facts())})"
 
     def _repr_html_(self) -> str:
         """Return the run as a table with a link to its page, which notebooks show."""
-        cells = [html.escape(text) for text in (self._experiment.name, self._id, self._status or "not read yet")]
+        heads = "".join(f"<th>{key}</th>" for key, _ in self._facts())
+        cells = "".join(f"<td>{html.escape(text)}</td>" for _, text in self._facts())
         link = f'<a href="{html.escape(self.get_portal_url())}" target="_blank" rel="noopener">Run page</a>'
-        heads = "".join(f"<th>{head}</th>" for head in ("Experiment", "Id", "Status", "Details Page"))
-        return f"<table><tr>{heads}</tr><tr>{''.join(f'<td>{cell}</td>' for cell in (*cells, link))}</tr></table>"
+        return f"<table><tr>{heads}<th>Details Page</th></tr><tr>{cells}<td>{link}</td></tr></table>"
 
     # Events.
 

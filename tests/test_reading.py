@@ -1,0 +1,346 @@
+"""What a run gives back is what was logged: through the journal, the fold and the history, with nothing started."""
+
+from __future__ import annotations
+
+import math
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from runstream import Experiment, Run, Workspace
+from runstream_schemas.errors import (
+    ArtifactNotFound,
+    ExtraMissing,
+    HistoryUnreachable,
+    PropertyExists,
+    RunNotFound,
+    UnsafePath,
+)
+
+BIG = bytes(range(256)) * 1000
+
+
+@pytest.fixture
+def run() -> Run:
+    """Give a started run."""
+    return Experiment(Workspace("lab"), "ridge").start_logging()
+
+
+def same(left: Any, right: Any) -> bool:
+    """Tell whether two results are equal, of one type all the way down, NaN and the sign of zero included."""
+    if type(left) is not type(right):
+        return False
+    if isinstance(left, list):
+        return len(left) == len(right) and all(map(same, left, right))
+    if isinstance(left, dict):
+        return list(left) == list(right) and all(same(left[key], right[key]) for key in left)
+    if isinstance(left, float):
+        return (math.isnan(left) and math.isnan(right)) or (
+            left == right and math.copysign(1, left) == math.copysign(1, right)
+        )
+    return bool(left == right)
+
+
+VALUES: list[Any] = [
+    0.1,
+    -0.0,
+    math.nan,
+    math.inf,
+    -math.inf,
+    5e-324,
+    1,
+    -(2**63),
+    2**63 - 1,
+    2**53 + 1,
+    -(2**53) - 1,
+    2**63,
+    -(10**40),
+    True,
+    False,
+    None,
+    "",
+    "text",
+    "다람쥐 🐿 'quoted' \\ \n\0",
+    "x" * 65_536,
+]
+
+
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: repr(value)[:20])
+def test_one_value_comes_back_as_itself(run: Run, value: Any) -> None:
+    """Every kind of value logged once comes back alone, equal and of Python's type."""
+    run.log("m", value)
+    assert same(run.get_metrics(), {"m": value})
+
+
+def test_mixed_values_come_back_in_order(run: Run) -> None:
+    """All kinds under one name come back as one list in the order logged, whatever the steps say."""
+    for place, value in enumerate(VALUES):
+        run.log("m", value, step=-place)
+    assert same(run.get_metrics("m"), {"m": VALUES})
+    assert run.get_metrics("unknown") == {}
+
+
+def test_numpy_scalars_come_back_as_pythons(run: Run) -> None:
+    """NumPy scalars and 0-d arrays come back as Python's int, float, bool and str."""
+    for value in (np.int64(3), np.float32(0.5), np.bool_(True), np.str_("s"), np.array(2.0), np.uint64(2**64 - 1)):
+        run.log("m", value)
+    assert same(run.get_metrics(), {"m": [3, 0.5, True, "s", 2.0, 2**64 - 1]})
+
+
+def test_lists_append(run: Run) -> None:
+    """A list of one gives the bare value, further calls append, and an empty list stays a list."""
+    run.log_list("one", [1])
+    run.log_list("many", (n * n for n in range(3)))
+    run.log_list("many", np.array([0.5, np.nan]))
+    run.log_list("letters", "ab")
+    run.log_list("empty", [])
+    expected = {"one": 1, "many": [0, 1, 4, 0.5, math.nan], "letters": ["a", "b"], "empty": []}
+    assert same(dict(sorted(run.get_metrics().items())), dict(sorted(expected.items())))
+
+
+def test_rows_make_columns(run: Run) -> None:
+    """One row gives scalars, several give columns, and a column that a row lacks holds None there."""
+    run.log_row("one", x=1, y="a")
+    run.log_row("many", x=1, y=2)
+    run.log_row("many", y=3, z=None)
+    run.log_row("many", x=4, z=True)
+    metrics = run.get_metrics()
+    assert same(metrics["one"], {"x": 1, "y": "a"})
+    assert same(metrics["many"], {"x": [1, None, 4], "y": [2, 3, None], "z": [None, None, True]})
+
+
+def test_tables_append_rows(run: Run) -> None:
+    """A table of one row gives scalars, two calls concatenate, a table without rows keeps its columns."""
+    run.log_table("one", {"x": 1, "y": [2.0]})
+    run.log_table("two", {"x": [1, 2], "y": (0.5, None)})
+    run.log_table("two", {"x": np.array([3]), "y": ["s"]})
+    run.log_table("empty", {"x": [], "y": []})
+    metrics = run.get_metrics()
+    assert same(metrics["one"], {"x": 1, "y": 2.0})
+    assert same(metrics["two"], {"x": [1, 2, 3], "y": [0.5, None, "s"]})
+    assert same(metrics["empty"], {"x": [], "y": []})
+
+
+def test_a_finished_run_accepts_more(run: Run) -> None:
+    """What is logged after complete(), by a new producer, comes after what was logged before."""
+    run.log("m", 1)
+    run.log_row("r", x=1)
+    run.complete()
+    run.log("m", 2)
+    run.log_row("r", x=2)
+    run.tag("late", "yes")
+    assert run.get_metrics() == {"m": [1, 2], "r": {"x": [1, 2]}}
+    assert (run.get_tags(), run.get_status()) == ({"late": "yes"}, "Completed")
+
+
+def test_another_handle_reads_what_this_process_logged(run: Run) -> None:
+    """A second handle on the run sees every value of the first, without a flush between."""
+    for n in range(100):
+        run.log("m", n)
+    other = Run(run.experiment, run.id)
+    assert other.get_metrics() == {"m": list(range(100))}
+    other.log("m", 100)
+    assert run.get_metrics() == {"m": list(range(101))}
+
+
+def test_a_forked_child_s_values_are_read(run: Run) -> None:
+    """What a forked child logged before it died without closing anything is there, after the parent's."""
+    run.log("m", 1)
+    child = os.fork()
+    if not child:
+        run.log("m", 2)
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    assert run.get_metrics() == {"m": [1, 2]}
+
+
+def test_a_killed_process_s_values_are_read(run: Run) -> None:
+    """What another process logged before SIGKILL is read, though nobody has started anything."""
+    code = (
+        "import os, signal; from runstream import *;"
+        f"run = Run(Experiment(Workspace('lab'), 'ridge'), {run.id!r});"
+        "[run.log('m', n) for n in range(50)];"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
+    assert run.get_metrics() == {"m": list(range(50))}
+
+
+def test_tags_and_properties_come_back(run: Run) -> None:
+    """The newest value of a tag, None and removal included, and every property are read back."""
+    run.set_tags({"a": "1", "b": "2", "c": None})
+    run.tag("a", "new")
+    run.remove_tags("b")
+    run.add_properties({"commit": "abc"})
+    assert run.get_tags() == {"a": "new", "c": None}
+    assert run.get_properties() == {"commit": "abc"}
+
+
+def test_a_property_of_the_history_is_not_written_again(run: Run) -> None:
+    """A handle that has not added a key itself still raises when the history has it."""
+    run.add_properties({"commit": "abc"})
+    with pytest.raises(PropertyExists, match="commit"):
+        Run(run.experiment, run.id).add_properties({"commit": "def"})
+    assert run.get_properties() == {"commit": "abc"}
+
+
+@pytest.mark.parametrize(
+    ("end", "status"), [(Run.complete, "Completed"), (Run.fail, "Failed"), (Run.cancel, "Canceled")]
+)
+def test_a_run_s_status_is_read(run: Run, end: Any, status: str) -> None:
+    """A run is Running until it ends, and then what it was ended as; other handles read the same."""
+    assert run.get_status() == "Running"
+    end(run)
+    assert run.get_status() == status
+    assert Run(run.experiment, run.id).status == status
+
+
+def test_what_a_run_is_comes_back() -> None:
+    """Name, description and number of a run are read by a handle that did not start it."""
+    experiment = Experiment(Workspace("lab"), "ridge")
+    first = experiment.start_logging(name="first try", description="a text")
+    second = experiment.start_logging()
+    other = Run(experiment, first.id)
+    assert (other.name, other.description, other.type, other.number) == ("first try", "a text", None, 1)
+    assert (Run(experiment, second.id).number, second.display_name) == (2, second.id)
+
+
+def test_files_come_back(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small and big files are listed and downloaded as they were, the newest version of each."""
+    run.upload_file("outputs/model.bin", BytesIO(BIG))
+    run.upload_file("notes.txt", BytesIO(b"old"))
+    run.upload_file("notes.txt", BytesIO(b"new"))
+    assert run.get_file_names() == ["notes.txt", "outputs/model.bin"]
+    monkeypatch.chdir(tmp_path)
+    run.download_file("outputs/model.bin")
+    run.download_file("notes.txt", tmp_path / "n.txt")
+    assert (tmp_path / "model.bin").read_bytes() == BIG
+    assert (tmp_path / "n.txt").read_bytes() == b"new"
+    run.download_files(output_directory=tmp_path / "all")
+    assert (tmp_path / "all" / "outputs" / "model.bin").read_bytes() == BIG
+    run.download_files("outputs/", tmp_path / "some", append_prefix=False)
+    assert [path.name for path in (tmp_path / "some").iterdir()] == ["model.bin"]
+    run.download_files("notes", tmp_path / "named", output_paths=["x/y.txt"])
+    assert (tmp_path / "named" / "x" / "y.txt").read_bytes() == b"new"
+
+
+def test_a_missing_file_is_told_with_those_that_exist(run: Run, tmp_path: Path) -> None:
+    """Asking for a file that the run does not have lists what it has; unsafe target names are refused."""
+    run.upload_file("model.bin", BytesIO(b"m"))
+    with pytest.raises(ArtifactNotFound, match=r"model\.bin"):
+        run.download_file("modle.bin", tmp_path / "x")
+    with pytest.raises(UnsafePath):
+        run.download_files(output_directory=tmp_path, output_paths=["../x"])
+    with pytest.raises(ValueError, match="2 output_paths for 1 files"):
+        run.download_files(output_directory=tmp_path, output_paths=["a", "b"])
+    assert list(tmp_path.glob("*.bin")) == []
+
+
+def test_pictures_come_back_by_their_names(run: Run, tmp_path: Path) -> None:
+    """An image metric gives the name of its file, several give a list, and the files can be downloaded."""
+    from matplotlib.figure import Figure
+
+    figure = Figure()
+    figure.subplots().plot([1, 2])
+    run.log_image("one", plot=figure)
+    run.log_image("two", figure)
+    run.log_image("two", figure)
+    metrics = run.get_metrics()
+    assert sorted([metrics["one"], *metrics["two"]]) == run.get_file_names()
+    run.download_file(metrics["one"], tmp_path / "one.png")
+    assert (tmp_path / "one.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_an_unknown_run_is_told() -> None:
+    """Reading a run that nobody ever logged raises and names it; logging to it makes it known."""
+    run = Run(Experiment(Workspace(), "ridge"), "nobody")
+    for read in (run.get_metrics, run.get_tags, run.get_status, run.get_file_names):
+        with pytest.raises(RunNotFound, match="nobody"):
+            read()
+    run.log("m", 1)
+    assert run.get_metrics() == {"m": 1}
+
+
+def test_without_the_extra_reading_says_what_to_install(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where runstream[consumer] is not installed, reading names it, and everything else works."""
+    monkeypatch.setitem(sys.modules, "runstream_consumer", None)
+    with pytest.raises(ExtraMissing, match=r"runstream\[consumer\]"):
+        run.get_metrics()
+    run.add_properties({"a": "b"})
+    run.complete()
+    assert run.status == "Completed"
+
+
+def test_with_brokers_and_no_server_reading_says_which_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With RUNSTREAM_BROKERS set and no server reachable, reading raises and names RUNSTREAM_SERVER."""
+    monkeypatch.setenv("RUNSTREAM_BROKERS", "127.0.0.1:9")
+    monkeypatch.setenv("RUNSTREAM_READ_WAIT", "0.1")
+    with pytest.raises(HistoryUnreachable, match="RUNSTREAM_SERVER"):
+        Run(Experiment(Workspace(), "ridge"), "x").get_metrics()
+
+
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**80), 2**80)
+    | st.floats()
+    | st.text(st.characters(codec="utf-8"), max_size=30)
+)
+NAMES = st.sampled_from(["a", "b", "손실", "c/d e", "'"])
+STEPS = st.none() | st.integers(-(2**63) + 1, 2**63 - 1)
+CALLS = st.lists(
+    st.tuples(st.just("log"), NAMES, SCALARS, STEPS)
+    | st.tuples(st.just("list"), NAMES, st.lists(SCALARS, max_size=5), st.none())
+    | st.tuples(st.just("row"), NAMES, st.dictionaries(st.sampled_from("xyz"), SCALARS, min_size=1), st.none()),
+    max_size=30,
+)
+
+
+def expected(calls: list[tuple[str, str, Any, Any]]) -> dict[str, Any]:
+    """Say what get_metrics() gives after *calls*, by the contract's rules and without any of our code."""
+    values: dict[str, list[Any]] = {}
+    rows: dict[str, list[Mapping[str, Any]]] = {}
+    for form, name, value, _ in calls:
+        if form == "row":
+            rows.setdefault(f"row {name}", []).append(value)
+        else:
+            values.setdefault(f"{form} {name}", []).extend(value if form == "list" else [value])
+    found: dict[str, Any] = {name: items[0] if len(items) == 1 else items for name, items in values.items()}
+    for name, all_rows in rows.items():
+        columns = {column for row in all_rows for column in row}
+        cells = {column: [row.get(column) for row in all_rows] for column in columns}
+        found[name] = {column: items[0] if len(all_rows) == 1 else items for column, items in cells.items()}
+    return found
+
+
+def in_order(result: dict[str, Any]) -> dict[str, Any]:
+    """Sort names and columns, so that two results compare by content."""
+    return {
+        name: dict(sorted(value.items())) if isinstance(value, dict) else value
+        for name, value in sorted(result.items())
+    }
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(calls=CALLS)
+def test_any_sequence_of_calls_comes_back(calls: list[tuple[str, str, Any, Any]]) -> None:
+    """Any mixture of values, names, steps and forms comes back equal, of Python's types and in order."""
+    run = Experiment(Workspace(), "any").start_logging()
+    for form, name, value, step in calls:
+        if form == "log":
+            run.log(f"log {name}", value, step=step)
+        elif form == "list":
+            run.log_list(f"list {name}", value)
+        else:
+            run.log_row(f"row {name}", **value)
+    assert same(in_order(run.get_metrics()), in_order(expected(calls)))
+    run.complete()
