@@ -13,7 +13,8 @@ RunstreamError
 │   └── SegmentDamaged                    JournalUnavailable (OSError)
 ├── shipping and reading back
 │   ├── FlushTimeout (TimeoutError)       NotYetFolded (TimeoutError)
-│   └── RunNotFound (LookupError)         HistoryUnreachable (ConnectionError)  HistoryBusy
+│   ├── RunNotFound (LookupError)         HistoryUnreachable (ConnectionError)  HistoryBusy
+│   └── FilterError (ValueError)          InvalidLiteral (ValueError)           StatementRefused
 ├── StoreError: the history file
 │   ├── Fenced     StoreLocked            StoreVersion
 │   └── StoreForeign                      StoreUnopenable               CommitUnknown
@@ -289,6 +290,32 @@ class HistoryBusy(RunstreamError):
     path: str
     holder: str
     retriable = True
+
+
+@dataclass(eq=False)
+class FilterError(RunstreamError, ValueError):
+    """A filter of the run list with a term that means nothing."""
+
+    message = "filter term {term!r} {reason}"
+    term: str
+    reason: str
+
+
+@dataclass(eq=False)
+class InvalidLiteral(RunstreamError, ValueError):
+    """A value that cannot be written into a statement."""
+
+    message = "{what} cannot enter SQL: {reason}"
+    what: str
+    reason: str
+
+
+@dataclass(eq=False)
+class StatementRefused(RunstreamError):
+    """A statement that the history does not run, because readers only read."""
+
+    message = "refused: the history is read-only and {reason}; use one SELECT over the documented views"
+    reason: str
 
 
 @dataclass(eq=False)

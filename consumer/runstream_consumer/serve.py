@@ -1,0 +1,231 @@
+"""Serving the history to other processes: DuckDB's remote protocol, Quack, inside the process that writes the file.
+
+A DuckDB file that is open for writing cannot be opened by anybody else, so the consumer answers for it. Readers bring
+the home's token and may only read: see readonly.sql. Quack is used nowhere else than here and in history.
+"""
+
+import contextlib
+import json
+import os
+import secrets
+import socket
+import time
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import duckdb
+
+from runstream_consumer.literal import identifier, literal
+from runstream_schemas.home import Home
+
+LOOPBACK = "127.0.0.1"
+MAX_STATEMENT_CHARACTERS = 200_000
+TEMPORARY_SIZE = "10GB"
+TOKEN_BYTES = 32
+
+_READONLY = Path(__file__).with_name("readonly.sql")
+# In this order: nothing but what a reader needs, then no way to change it back.
+_CLOSING = (
+    "SET GLOBAL autoinstall_known_extensions = false",
+    "SET GLOBAL autoload_known_extensions = false",
+    "SET GLOBAL allow_community_extensions = false",
+    "SET GLOBAL python_enable_replacements = false",
+    f"SET GLOBAL max_temp_directory_size = '{TEMPORARY_SIZE}'",
+)
+_LOCKING = ("SET GLOBAL enable_external_access = false", "SET GLOBAL lock_configuration = true")
+
+
+@dataclass(frozen=True, slots=True)
+class ServerInfo:
+    """
+    What server.json says: where the history of a home is served.
+
+    Attributes:
+        pid: process of the consumer.
+        host, port: where Quack listens.
+        token_file: path of the token.
+        started_at: seconds since 1970 UTC.
+        tables_version: of the history file.
+        duckdb: version of DuckDB; its clients must have the same.
+        dashboard: address of the dashboard that runs beside it, if one does.
+        monitor: address of the health endpoints, if they are on.
+    """
+
+    pid: int
+    host: str
+    port: int
+    token_file: str
+    started_at: float
+    tables_version: str = ""
+    duckdb: str = duckdb.__version__
+    dashboard: str | None = None
+    monitor: str | None = None
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether that process still exists; it may be another one with the same number."""
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            return True
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Runaway:
+    """A statement of a reader that has run for too long; Quack cannot stop it, only the end of the process does."""
+
+    statement: str
+    running_s: float
+
+
+class Server:
+    """A running Quack server on one connection's database."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, home: Home, host: str, port: int, token: str) -> None:
+        self._connection = connection.cursor()
+        self._home = home
+        self._token = token
+        self.host = host
+        self.port = port
+        self._listening = False
+
+    @property
+    def address(self) -> str:
+        """host:port as a client on this machine names it."""
+        return f"{self.host}:{self.port}"
+
+    def start(self) -> None:
+        """Listen (again), with the same port and token."""
+        other = ", allow_other_hostname => true" if self.host != LOOPBACK else ""
+        self._connection.execute(f"CALL quack_serve({literal(self._uri)}, token => {literal(self._token)}{other})")
+        self._listening = True
+
+    def stop(self) -> None:
+        """Stop listening and forget all sessions; a statement that is running goes on until it ends."""
+        if self._listening:
+            self._listening = False
+            self._connection.execute(f"CALL quack_stop({literal(self._uri)})")
+
+    def close(self) -> None:
+        """Stop, and take server.json away if it is still ours."""
+        self.stop()
+        info = read_server(self._home)
+        if info is not None and info.pid == os.getpid() and info.port == self.port:
+            self._home.server_json.unlink(missing_ok=True)
+
+    def runaway(self, budget_s: float) -> Runaway | None:
+        """Return the longest running statement if it runs for more than *budget_s* seconds, else None."""
+        row = self._connection.execute(
+            "SELECT query, epoch(now()::TIMESTAMP - query_started_at) FROM quack_active_connections() "
+            "WHERE state = 'running' ORDER BY query_started_at LIMIT 1"
+        ).fetchone()
+        if row is None or row[1] is None or row[1] <= budget_s:
+            return None
+        return Runaway(row[0], row[1])
+
+    @property
+    def _uri(self) -> str:
+        return f"quack:{self.host}:{self.port}"
+
+
+def serve(
+    connection: duckdb.DuckDBPyConnection, home: Home, listen: str = LOOPBACK, port: int = 0, monitor: str | None = None
+) -> Server:
+    """
+    Start serving the database of *connection* to readers, read-only, and write server.json.
+
+    Afterwards the configuration of this DuckDB instance is locked: commits, checkpoints and spilling go on, settings
+    can no longer be changed.
+
+    Args:
+        connection: the history's; it stays usable for writing.
+        home: holds the token and server.json.
+        listen: address to listen on; anything but loopback is reachable for whoever has the token.
+        port: to listen on; 0 takes a free one.
+        monitor: address of the health endpoints, to be told in server.json.
+    """
+    load_extensions(connection)
+    setup = connection.cursor()
+    catalog = setup.execute("SELECT current_database()").fetchall()[0][0]
+    for statement in _CLOSING:
+        setup.execute(statement)
+    server = Server(connection, home, listen, port or free_port(listen), read_or_make_token(home))
+    # The hook stands before the first client can come.
+    setup.execute(
+        _READONLY.read_text(encoding="utf-8").format(
+            catalog=identifier(catalog), catalog_text=literal(catalog), max_characters=MAX_STATEMENT_CHARACTERS
+        )
+    )
+    server.start()
+    for statement in _LOCKING:
+        setup.execute(statement)
+    version = setup.execute("SELECT value FROM meta WHERE key = 'tables_version'").fetchone()
+    host = LOOPBACK if listen in ("0.0.0.0", "::") else listen
+    write_server(
+        home,
+        ServerInfo(os.getpid(), host, server.port, str(home.token_path), time.time(), version[0] if version else ""),
+    )
+    return server
+
+
+def load_extensions(connection: duckdb.DuckDBPyConnection) -> None:
+    """Load Quack and what it needs, from the pinned wheels: nothing is downloaded or written."""
+    import duckdb_extension_httpfs
+    import duckdb_extension_quack
+
+    for name, package in (("httpfs", duckdb_extension_httpfs), ("quack", duckdb_extension_quack)):
+        folder = Path(package.__path__[0]) / "extensions" / f"v{duckdb.__version__}"
+        connection.execute(f"LOAD {literal(str(folder / f'{name}.duckdb_extension'))}")
+
+
+def free_port(host: str) -> int:
+    """Return a port that nobody listens on just now: Quack refuses port 0."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+def read_or_make_token(home: Home, rotate: bool = False) -> str:
+    """Return the home's token, made on first use or anew: 256 random bits in a file that only its owner reads."""
+    path = home.token_path
+    if not rotate:
+        with contextlib.suppress(FileNotFoundError):
+            token = path.read_text(encoding="ascii").strip()
+            if token:
+                return token
+    home.ensure()
+    token = secrets.token_hex(TOKEN_BYTES)
+    _write_private(path, token + "\n")
+    return token
+
+
+def write_server(home: Home, info: ServerInfo) -> None:
+    """Tell in server.json where the history of this home is served."""
+    home.ensure()
+    _write_private(home.server_json, json.dumps(asdict(info), indent=1) + "\n")
+
+
+def read_server(home: Home) -> ServerInfo | None:
+    """Return what server.json says, or None if there is none, it cannot be read, or its process is gone."""
+    try:
+        told = json.loads(home.server_json.read_text(encoding="utf-8"))
+        known = {field.name for field in fields(ServerInfo)}
+        info = ServerInfo(**{name: value for name, value in told.items() if name in known})
+    except (OSError, ValueError, TypeError, AttributeError):
+        return None
+    return info if info.is_alive else None
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Replace the file at once, never readable for others."""
+    fresh = path.with_name(f".{path.name}-{os.getpid()}-{secrets.token_hex(4)}")
+    fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(fd, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(fresh, path)

@@ -1,0 +1,197 @@
+-- What readers use: one documented view a noun. Everything "newest" and "oldest" is decided here, by the events' own
+-- stamps (logged_at_ns, producer_id, sequence), never by commit numbers. Filters on run_id, name and producer_id reach
+-- the sorted tables below, so `WHERE run_id = ... AND name = ...` reads one run and not the history.
+
+CREATE VIEW series AS
+WITH named AS (
+    -- All columns that a reader filters by are grouping columns: only through those can DuckDB push a filter down.
+    SELECT run_key, run_id, producer_id, name, column_name, form, series_id,
+           arg_max(description, sequence) AS description, min(first_index) AS first_index
+    FROM series_log
+    GROUP BY run_key, run_id, producer_id, name, column_name, form, series_id
+),
+newest AS (
+    SELECT * FROM series_stat_live
+    QUALIFY row_number() OVER (PARTITION BY run_key, series_id ORDER BY commit_no DESC) = 1
+),
+stat AS (
+    SELECT * FROM newest
+    UNION ALL
+    SELECT * FROM series_stat AS s
+    WHERE NOT EXISTS (SELECT 1 FROM newest AS l WHERE l.run_key = s.run_key AND l.series_id = s.series_id)
+),
+joined AS (
+    SELECT n.run_id, n.name, n.column_name, n.producer_id, n.form, n.description, n.first_index,
+           coalesce(s.n, 0) AS n, coalesce(s.n_stepless, 0) AS n_stepless, coalesce(s.n_numeric, 0) AS n_numeric,
+           coalesce(s.nonfinite, 0) AS n_nonfinite,
+           s.low_step, s.high_step, s.low_at, s.high_at,
+           s.last_step, s.last_index, s.last_at, s.last_kind, s.last_value, s.last_text,
+           s.min_step, s.min_value, s.max_step, s.max_value, n.series_id, n.run_key
+    FROM named AS n
+    LEFT JOIN stat AS s ON s.run_key = n.run_key AND s.series_id = n.series_id
+)
+SELECT run_id, name, column_name, producer_id, form, description, first_index, n, n_stepless, n_numeric, n_nonfinite,
+       CASE WHEN n_stepless > 0 AND n_stepless < n AND shift > 0
+            THEN low_step ELSE low_step + CASE WHEN n_stepless > 0 THEN shift ELSE 0 END END AS low_step,
+       high_step + CASE WHEN n_stepless > 0 THEN shift ELSE 0 END AS high_step,
+       make_timestamptz(low_at) AS low_at, make_timestamptz(high_at) AS high_at,
+       last_step + CASE WHEN last_kind >= 8 THEN shift ELSE 0 END AS last_step,
+       last_index, make_timestamptz(last_at) AS last_at, last_kind & 7 AS last_kind, last_value, last_text,
+       min_step + CASE WHEN n_stepless = n THEN shift ELSE 0 END AS min_step, min_value,
+       max_step + CASE WHEN n_stepless = n THEN shift ELSE 0 END AS max_step, max_value,
+       shift AS step_offset, series_id, run_key
+FROM (
+    SELECT *, coalesce(sum(n_stepless) OVER (
+        PARTITION BY run_id, name, column_name ORDER BY producer_id
+        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)::BIGINT AS shift
+    FROM joined
+);
+
+CREATE VIEW metric AS
+SELECT s.run_id, s.name, s.column_name,
+       p.step + CASE WHEN p.kind >= 8 THEN s.step_offset ELSE 0 END AS step,
+       p.value, p.text,
+       CASE p.kind & 7 WHEN 1 THEN 'float' WHEN 2 THEN 'int' WHEN 3 THEN 'bool' WHEN 4 THEN 'none'
+                       WHEN 5 THEN 'text' WHEN 6 THEN 'int' END AS kind,
+       make_timestamptz(p.logged_at) AS logged_at, s.producer_id, p."index", p.kind >= 8 AS step_counted,
+       p.series_id, p.run_key
+FROM (
+    SELECT run_key, series_id, step, "index", logged_at, value, kind, text FROM point
+    UNION ALL
+    SELECT run_key, series_id, step, "index", logged_at, value, kind, text FROM point_live
+) AS p
+JOIN series AS s ON s.run_key = p.run_key AND s.series_id = p.series_id;
+
+CREATE VIEW run AS
+WITH created AS (
+    SELECT *, row_number() OVER (PARTITION BY workspace, experiment ORDER BY logged_at_ns, run_id) AS number
+    FROM (
+        SELECT * FROM run_event WHERE change = 'created'
+        QUALIFY row_number() OVER (PARTITION BY run_key ORDER BY logged_at_ns, producer_id, sequence) = 1
+    )
+),
+state AS (
+    SELECT * FROM run_event WHERE change = 'status'
+    QUALIFY row_number() OVER (PARTITION BY run_key ORDER BY logged_at_ns DESC, producer_id DESC, sequence DESC) = 1
+),
+started AS (
+    SELECT run_key, min(logged_at_ns) AS at_ns FROM run_event WHERE change = 'status' AND status = 'Running' GROUP BY 1
+),
+hidden AS (
+    SELECT run_key, change, archived FROM run_event WHERE change IN ('archived', 'deleted')
+    QUALIFY row_number() OVER (PARTITION BY run_key, change
+                               ORDER BY logged_at_ns DESC, producer_id DESC, sequence DESC) = 1
+),
+producer AS (
+    SELECT run_key, producer_id,
+           arg_max(change, (logged_at_ns, sequence)) FILTER (change IN ('created', 'producer_closed', 'producer_lost')) AS life,
+           max(logged_at_ns) FILTER (change IN ('created', 'producer_closed', 'producer_lost')) AS life_ns,
+           greatest(coalesce(sum(n_points) FILTER (change = 'gap'), 0), coalesce(max(n_dropped), 0)) AS n_lost
+    FROM run_event WHERE change IN ('created', 'producer_closed', 'producer_lost', 'gap')
+    GROUP BY 1, 2
+),
+producers AS (
+    SELECT run_key, count(life) AS n_producers, sum(n_lost)::BIGINT AS n_lost,
+           coalesce(bool_or(life = 'created'), false) AS has_open,
+           arg_max(life, life_ns) = 'producer_lost' AS ends_lost
+    FROM producer GROUP BY 1
+),
+seen AS (SELECT run_key, max(received_at) AS at FROM batch GROUP BY 1),
+total AS (SELECT run_key, sum(n)::BIGINT AS n FROM series GROUP BY 1),
+damaged AS (SELECT run_id, sum(1)::BIGINT AS n FROM dead_letter_log WHERE run_id IS NOT NULL GROUP BY 1),
+joined AS (
+    SELECT c.*, s.status AS told, s.logged_at_ns AS told_ns, coalesce(st.at_ns, c.logged_at_ns) AS start_ns,
+           s.error_type AS failure, s.error_message AS failure_message, s.error_traceback AS failure_traceback,
+           s.error_code AS failure_code,
+           coalesce(seen.at, c.received_at) AS seen_at, coalesce(t.n, 0) AS points, coalesce(p.n_producers, 0) AS producers,
+           coalesce(p.n_lost, 0) AS lost, coalesce(d.n, 0) AS dead, coalesce(a.archived, false) AS is_archived,
+           coalesce(s.status, 'Running') IN ('Completed', 'Failed', 'Canceled') AS is_over,
+           coalesce(NOT p.has_open AND p.ends_lost, false)
+               OR coalesce(seen.at, c.received_at) < epoch_us(now()) - 60_000_000 AS is_silent
+    FROM created AS c
+    LEFT JOIN state AS s ON s.run_key = c.run_key
+    LEFT JOIN started AS st ON st.run_key = c.run_key
+    LEFT JOIN hidden AS a ON a.run_key = c.run_key AND a.change = 'archived'
+    LEFT JOIN producers AS p ON p.run_key = c.run_key
+    LEFT JOIN seen ON seen.run_key = c.run_key
+    LEFT JOIN total AS t ON t.run_key = c.run_key
+    LEFT JOIN damaged AS d ON d.run_id = c.run_id
+    WHERE NOT EXISTS (SELECT 1 FROM hidden AS h WHERE h.run_key = c.run_key AND h.change = 'deleted')
+)
+SELECT run_id, workspace, experiment, number, display_name,
+       CASE WHEN NOT is_over AND is_silent THEN 'NotResponding' ELSE coalesce(told, 'Running') END AS status,
+       make_timestamptz(logged_at_ns // 1000) AS created_at,
+       make_timestamptz(start_ns // 1000) AS started_at,
+       CASE WHEN is_over THEN make_timestamptz(told_ns // 1000) END AS ended_at,
+       greatest(0, CASE WHEN is_over THEN told_ns // 1000
+                        WHEN is_silent THEN seen_at ELSE epoch_us(now()) END - start_ns // 1000) / 1e6 AS duration_s,
+       "user", host, pid, description, run_type, parent_run_id,
+       failure AS error_type, failure_message AS error_message, failure_traceback AS error_traceback,
+       failure_code AS error_code,
+       points AS n_points, producers AS n_producers, lost AS n_lost, dead AS n_dead_letters,
+       make_timestamptz(seen_at) AS last_seen_at, is_archived AS archived, run_key
+FROM joined;
+
+CREATE VIEW tag AS
+SELECT run_id, key, value, make_timestamptz(logged_at_ns // 1000) AS set_at, producer_id, run_key
+FROM (
+    SELECT * FROM tag_event
+    QUALIFY row_number() OVER (PARTITION BY run_id, key ORDER BY logged_at_ns DESC, producer_id DESC, sequence DESC) = 1
+)
+WHERE NOT removed;
+
+CREATE VIEW property AS
+SELECT run_id, key, value, make_timestamptz(logged_at_ns // 1000) AS set_at, producer_id, run_key
+FROM property_event
+QUALIFY row_number() OVER (PARTITION BY run_id, key ORDER BY logged_at_ns, producer_id, sequence) = 1;
+
+CREATE VIEW artifact AS
+SELECT run_id, path, size_bytes, sha256, content_type, location, content, metric_name,
+       make_timestamptz(logged_at_ns // 1000) AS logged_at,
+       row_number() OVER (PARTITION BY run_id, path ORDER BY logged_at_ns, producer_id, sequence) AS version,
+       row_number() OVER (PARTITION BY run_id, path
+                          ORDER BY logged_at_ns DESC, producer_id DESC, sequence DESC) = 1 AS newest,
+       producer_id, sequence, run_key
+FROM artifact_event;
+
+CREATE VIEW log AS
+SELECT run_id, stream, first_line, text, make_timestamptz(logged_at_ns // 1000) AS logged_at, producer_id, run_key
+FROM log_event;
+
+CREATE VIEW event AS
+SELECT run_id, make_timestamptz(logged_at_ns // 1000) AS logged_at, change, detail, producer_id, sequence, logged_at_ns
+FROM (
+    SELECT run_id, logged_at_ns, producer_id, sequence, change,
+           CASE change
+               WHEN 'created' THEN concat_ws(' ', 'by', "user", 'on', host, 'process ' || pid, 'continues ' || continues)
+               WHEN 'status' THEN concat_ws(': ', status, error_type, error_message)
+               WHEN 'producer_closed' THEN concat(n_points, ' points, ', n_dropped, ' dropped')
+               WHEN 'producer_lost' THEN reason
+               WHEN 'gap' THEN concat(n_points, ' points lost: ', reason)
+               WHEN 'archived' THEN CASE WHEN archived THEN 'hidden from lists' ELSE 'brought back' END
+           END AS detail
+    FROM run_event WHERE change NOT IN ('heartbeat', 'properties')
+    UNION ALL
+    SELECT run_id, logged_at_ns, producer_id, sequence,
+           CASE WHEN row_number() OVER (PARTITION BY run_id, key ORDER BY logged_at_ns, producer_id, sequence) = 1
+                THEN 'property' ELSE 'property refused' END, concat(key, ' = ', value)
+    FROM property_event
+    UNION ALL
+    SELECT run_id, logged_at_ns, producer_id, sequence, CASE WHEN removed THEN 'tag removed' ELSE 'tag' END,
+           CASE WHEN removed OR value IS NULL THEN key ELSE concat(key, ' = ', value) END
+    FROM tag_event
+    UNION ALL
+    SELECT run_id, logged_at_ns, producer_id, sequence, 'artifact', concat(path, ', ', size_bytes, ' bytes')
+    FROM artifact_event
+);
+
+CREATE VIEW dead_letter AS
+SELECT make_timestamptz(received_at) AS received_at, topic, partition, position, run_id, stage, error_type,
+       error_message, value, segment, segment_offset, commit_no
+FROM dead_letter_log;
+
+CREATE VIEW position AS
+SELECT partition, next_position, make_timestamptz(committed_at) AS committed_at, commit_no, topic_id,
+       last_producer_id, last_sequence
+FROM position_log
+QUALIFY row_number() OVER (PARTITION BY partition ORDER BY commit_no DESC) = 1;
