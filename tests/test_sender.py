@@ -1,0 +1,402 @@
+"""From journal to Kafka: outboxes of this process and of dead ones, on a real broker."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from runstream.outbox import Outbox, read_mark, write_mark
+from runstream.sender import Sender, sync
+from runstream_schemas.codec import encode
+from runstream_schemas.errors import FlushTimeout
+from runstream_schemas.events import LogEvent, ProducerLost, RunEvent, TagEvent
+from runstream_schemas.home import Home, ProducerDir, boot_id, host_name, locked
+from runstream_schemas.ids import new_producer_id
+from runstream_schemas.segment import CLOSING, Role, SegmentHeader, SegmentWriter
+from runstream_schemas.settings import Settings, parse
+from runstream_schemas.topics import Topic, topic_name
+from tests.broker import Broker, GivenBroker, free_port
+from tests.kafka_log import N_PARTITIONS, EventLog
+from tests.waiting import until
+
+pytestmark = pytest.mark.kafka
+
+
+class Writer:
+    """A journal written by hand: what a producer leaves, without its ring.
+
+    Attributes:
+        events: the payloads appended, by topic.
+    """
+
+    def __init__(self, home: Home, run_id: str = "run", role: Role = "outbox") -> None:
+        self.folder: ProducerDir = home.ensure().producer(new_producer_id())
+        self.folder.path.mkdir()
+        self.folder.lock.touch()
+        header = SegmentHeader(role, self.folder.producer_id, run_id, host_name(), boot_id())
+        self.run_id = run_id
+        self.events: dict[Topic, list[bytes]] = {topic: [] for topic in Topic}
+        self._writer = SegmentWriter(self.folder.segment(0), header)
+
+    @property
+    def last_frame(self) -> int:
+        """The number of the newest frame."""
+        return self._writer.next_frame - 1
+
+    def tag(self, n: int) -> None:
+        """Append `n` tag events."""
+        for _ in range(n):
+            sequence = self._writer.next_sequences[Topic.TAGS]
+            event = TagEvent(self.run_id, self.folder.producer_id, sequence, sequence + 1, "k", str(sequence), False)
+            self._append(Topic.TAGS, encode(event), sequence)
+
+    def log(self, n: int, size_bytes: int) -> None:
+        """Append `n` large log events."""
+        for _ in range(n):
+            sequence = self._writer.next_sequences[Topic.LOGS]
+            event = LogEvent(
+                self.run_id, self.folder.producer_id, sequence, sequence + 1, "stdout", 0, "x" * size_bytes
+            )
+            self._append(Topic.LOGS, encode(event), sequence)
+
+    def rotate(self) -> None:
+        """Begin the next segment."""
+        header = self._writer.successor(0)
+        self._writer.close()
+        self._writer = SegmentWriter(self.folder.segment(header.first_frame), header)
+
+    def close(self) -> None:
+        """Write the closing event."""
+        sequence = self._writer.next_sequences[Topic.RUNS]
+        event = RunEvent(self.run_id, self.folder.producer_id, sequence, sequence + 1, ProducerLost("test"))
+        self._append(Topic.RUNS, encode(event), sequence, CLOSING)
+        self._writer.close()
+
+    def _append(self, topic: Topic, payload: bytes, sequence: int, flags: int = 0) -> None:
+        self._writer.append(topic, [payload], sequence, flags=flags)
+        self.events[topic].append(payload)
+
+
+@pytest.fixture
+def log(broker: Broker | GivenBroker, topic_prefix: str) -> EventLog:
+    """Give the topics of this test on the shared broker."""
+    return EventLog(broker.servers, topic_prefix).create()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """Give an empty home."""
+    return Home(tmp_path / "home").ensure()
+
+
+def settings_for(servers: str, prefix: str) -> Settings:
+    """Settings as the environment would give them."""
+    return parse({"RUNSTREAM_BROKERS": servers, "RUNSTREAM_TOPIC_PREFIX": prefix})
+
+
+def values(log: EventLog, topic: Topic) -> list[bytes]:
+    """What the broker has of one topic, in order."""
+    return [record.value for record in log.read_all(topic_name(topic, log.prefix))]
+
+
+def test_events_arrive_once_in_order_with_key_and_frame(log: EventLog, home: Home) -> None:
+    """What is in the journal arrives as it lies there: same bytes, same order, the run as key, the frame as header."""
+    writer = Writer(home)
+    writer.tag(200)
+    sender = Sender(settings_for(log.servers, log.prefix), home)
+    sender.add(writer.folder, lambda _: None)
+
+    sender.wait(writer.folder.producer_id, writer.last_frame, 60)
+
+    sender.close()
+    records = log.read_all(log.tags)
+    assert [r.value for r in records] == writer.events[Topic.TAGS]
+    assert {r.key for r in records} == {b"run"}
+    assert [dict(r.headers)["runstream.frame"] for r in records] == [b"%d" % n for n in range(200)]
+    assert len({r.partition for r in records}) == 1
+
+
+def test_a_growing_journal_is_followed_over_segments(log: EventLog, home: Home) -> None:
+    """Frames written later, and those in later segments, are sent as they come."""
+    writer = Writer(home)
+    sender = Sender(settings_for(log.servers, log.prefix), home)
+    sender.add(writer.folder, lambda _: None)
+    for _ in range(4):
+        writer.tag(5)
+        sender.wake(writer.folder.producer_id)
+        sender.wait(writer.folder.producer_id, writer.last_frame, 60)
+        writer.rotate()
+
+    sender.close()
+    assert values(log, Topic.TAGS) == writer.events[Topic.TAGS]
+
+
+def test_partition_is_the_java_clients(log: EventLog, home: Home) -> None:
+    """A run's partition is the one that Kafka's Java client chooses: hashes as its own tests have them."""
+    hashes = {"21": -973932308, "foobar": -790332482, "a-little-bit-long-string": -985981536, "abc": 479470107}
+    for run_id in hashes:
+        writer = Writer(home, run_id)
+        writer.tag(1)
+        writer.close()
+
+    sync(settings_for(log.servers, log.prefix), home)
+
+    placed = {r.key.decode(): r.partition for r in log.read_all(log.tags)}
+    assert placed == {run_id: (value & 0x7FFFFFFF) % N_PARTITIONS for run_id, value in hashes.items()}
+
+
+def test_dead_outboxes_are_shipped_and_removed(log: EventLog, home: Home) -> None:
+    """`sync` sends what a dead process left, then nothing of it remains in the home."""
+    writers = [Writer(home, f"run-{n}") for n in range(3)]
+    for writer in writers:
+        writer.tag(10)
+        writer.rotate()
+        writer.tag(10)
+        writer.close()
+
+    done = sync(settings_for(log.servers, log.prefix), home)
+
+    assert (done.n_producers, done.n_sent, done.n_unfinished, done.trouble) == (3, 63, 0, None)
+    assert home.producers() == []
+    assert sorted(values(log, Topic.TAGS)) == sorted(v for w in writers for v in w.events[Topic.TAGS])
+
+
+def test_an_unfinished_outbox_is_completed_first(log: EventLog, home: Home) -> None:
+    """A process that died without a word: recovery closes its journal, and the loss is told on the run."""
+    writer = Writer(home)
+    writer.tag(3)
+
+    sync(settings_for(log.servers, log.prefix), home)
+
+    assert values(log, Topic.TAGS) == writer.events[Topic.TAGS]
+    assert len(values(log, Topic.RUNS)) == 1
+    assert home.producers() == []
+
+
+def test_a_second_sync_sends_nothing_again(log: EventLog, home: Home) -> None:
+    """What is acknowledged is remembered: embedded journals stay, and go out once."""
+    writer = Writer(home, role="log")
+    writer.tag(10)
+    writer.close()
+    settings = settings_for(log.servers, log.prefix)
+
+    first, second = (sync(settings, home, to_kafka=True) for _ in range(2))
+
+    assert (first.n_sent, second.n_sent) == (11, 0)
+    assert (first.n_unfinished, second.n_unfinished) == (0, 0)
+    assert values(log, Topic.TAGS) == writer.events[Topic.TAGS]
+    assert [path.name for _, path in writer.folder.segments()] == ["00000000000000000000.journal"]
+
+
+def test_embedded_journals_are_left_alone_unless_asked(log: EventLog, home: Home) -> None:
+    """Without --to-kafka an embedded journal is neither sent nor touched."""
+    writer = Writer(home, role="log")
+    writer.tag(2)
+    writer.close()
+
+    done = sync(settings_for(log.servers, log.prefix), home)
+
+    assert (done.n_producers, done.n_sent) == (0, 0)
+    assert values(log, Topic.TAGS) == []
+
+
+def test_the_outbox_of_a_living_process_is_left_to_it(log: EventLog, home: Home) -> None:
+    """Whoever holds the folder's lock sends its outbox itself."""
+    writer = Writer(home)
+    writer.tag(2)
+
+    with locked(writer.folder.lock):
+        done = sync(settings_for(log.servers, log.prefix), home)
+
+    assert done.n_producers == 0
+    assert values(log, Topic.TAGS) == []
+
+
+def test_segments_are_trimmed_behind_acknowledgements(log: EventLog, home: Home) -> None:
+    """The journal hears how far Kafka has it, and the mark survives the process."""
+    writer = Writer(home)
+    writer.tag(50)
+    marks: list[int] = []
+    sender = Sender(settings_for(log.servers, log.prefix), home)
+    sender.add(writer.folder, marks.append)
+
+    sender.wait(writer.folder.producer_id, 49, 60)
+    sender.close()
+
+    assert marks[-1] == 50
+    assert marks == sorted(marks)
+    assert read_mark(writer.folder) == 50
+
+
+def test_an_outbox_goes_on_at_its_mark(log: EventLog, home: Home) -> None:
+    """Frames below the stored mark are not sent a second time."""
+    writer = Writer(home)
+    writer.tag(10)
+    writer.close()
+    write_mark(writer.folder, 6)
+
+    sync(settings_for(log.servers, log.prefix), home)
+
+    assert values(log, Topic.TAGS) == writer.events[Topic.TAGS][6:]
+
+
+def test_a_torn_mark_sends_again_rather_than_lose(home: Home) -> None:
+    """A mark whose bytes cannot be trusted counts as none."""
+    writer = Writer(home)
+    write_mark(writer.folder, 5)
+    path = writer.folder.path / "acked"
+    path.write_bytes(b"\7" + path.read_bytes()[1:])
+
+    assert read_mark(writer.folder) == 0
+
+
+def test_acknowledgements_in_any_order_move_the_mark_over_whole_prefixes(home: Home) -> None:
+    """The mark stands below the first frame that is not acknowledged, whatever came first."""
+    writer = Writer(home)
+    writer.tag(5)
+    outbox = Outbox(writer.folder)
+    frames = [frame.frame for frame in outbox.take(1 << 20)]
+    marks = []
+    for frame in (3, 0, 4, 2, 1):
+        outbox.acknowledge([frame])
+        marks.append(outbox.acked)
+
+    assert frames == [0, 1, 2, 3, 4]
+    assert marks == [0, 1, 1, 1, 5]
+
+
+def test_rewinding_takes_again_what_was_not_acknowledged(home: Home) -> None:
+    """After a lost connection everything above the mark is taken once more."""
+    writer = Writer(home)
+    writer.tag(6)
+    outbox = Outbox(writer.folder)
+    outbox.take(1 << 20)
+    outbox.acknowledge([0, 1, 4])
+
+    outbox.rewind()
+
+    assert [frame.frame for frame in outbox.take(1 << 20)] == [2, 3, 4, 5]
+
+
+def test_a_torn_tail_waits_for_its_rest(home: Home) -> None:
+    """Half a frame at the end is not sent; when the writer has gone on, it is."""
+    writer = Writer(home)
+    writer.tag(3)
+    path = writer.folder.segment(0)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-5])
+    outbox = Outbox(writer.folder)
+
+    first = [frame.frame for frame in outbox.take(1 << 20)]
+    path.write_bytes(whole)
+    second = [frame.frame for frame in outbox.take(1 << 20)]
+
+    assert (first, second) == ([0, 1], [2])
+
+
+def test_damage_in_the_middle_is_stepped_over_and_kept(log: EventLog, home: Home) -> None:
+    """One flipped bit costs one event: the others are sent, and the damaged file stays for a look."""
+    writer = Writer(home)
+    writer.tag(10)
+    writer.close()
+    path = writer.folder.segment(0)
+    data = bytearray(path.read_bytes())
+    data[data.index(writer.events[Topic.TAGS][4])] ^= 1
+    path.write_bytes(data)
+
+    done = sync(settings_for(log.servers, log.prefix), home)
+
+    assert done.n_unfinished == 0
+    assert values(log, Topic.TAGS) == writer.events[Topic.TAGS][:4] + writer.events[Topic.TAGS][5:]
+    assert [entry.name for entry in writer.folder.path.glob("*.damaged")] == ["00000000000000000000.journal.damaged"]
+
+
+def test_what_is_in_flight_is_bounded(log: EventLog, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kafka's client takes any amount; the courier hands it no more than the bound before it hears back."""
+    from runstream import courier
+
+    monkeypatch.setattr(courier, "IN_FLIGHT_BYTES", 1 << 20)
+    monkeypatch.setattr(courier, "_TAKE_BYTES", 1 << 18)
+    writer = Writer(home)
+    writer.log(100, 60_000)
+    care = courier.Courier(settings_for(log.servers, log.prefix))
+    care.add(courier.Ward(Outbox(writer.folder)))
+    highest = 0
+
+    def all_acked() -> bool:
+        nonlocal highest
+        care.step(0.05)
+        highest = max(highest, care._in_flight_bytes)
+        return care.acked(writer.folder.producer_id) == 100
+
+    until(all_acked, every_s=0)
+    care.close()
+
+    assert 0 < highest < (1 << 20) + (1 << 18)
+    assert values(log, Topic.LOGS) == writer.events[Topic.LOGS]
+
+
+def test_waiting_without_a_broker_ends_with_the_cause(home: Home) -> None:
+    """flush() against a dead address ends on time, says how many events wait and why; nothing is lost."""
+    writer = Writer(home)
+    writer.tag(3)
+    sender = Sender(settings_for(f"127.0.0.1:{free_port()}", "p"), home)
+    sender.add(writer.folder, lambda _: None)
+    until(lambda: sender.trouble, what="the trouble is seen")
+
+    with pytest.raises(FlushTimeout, match="nothing listens at that address") as caught:
+        sender.wait(writer.folder.producer_id, writer.last_frame, 0.2)
+
+    sender.close()
+    assert caught.value.pending == 3
+    assert writer.folder.segment(0).exists()
+
+
+def test_leaving_without_a_broker_says_where_the_rest_lies(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    """At exit progress is shown after a second, then where the events lie and which command sends them."""
+    writer = Writer(home)
+    writer.tag(3)
+    sender = Sender(settings_for(f"127.0.0.1:{free_port()}", "p"), home)
+    sender.add(writer.folder, lambda _: None)
+
+    left = sender.finish({writer.folder.producer_id: 2}, wait_s=1.5)
+
+    sender.close()
+    said = capsys.readouterr().err
+    assert left == 3
+    assert "waiting for Kafka to acknowledge 3 events" in said
+    assert str(home.journal_dir) in said
+    assert "runstream sync" in said
+
+
+def test_leaving_is_silent_when_all_is_acknowledged(
+    log: EventLog, home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A process whose events are in Kafka ends without a word."""
+    writer = Writer(home)
+    writer.tag(3)
+    sender = Sender(settings_for(log.servers, log.prefix), home)
+    sender.add(writer.folder, lambda _: None)
+    sender.wait(writer.folder.producer_id, 2, 60)
+
+    left = sender.finish({writer.folder.producer_id: 2}, wait_s=30)
+
+    sender.close()
+    assert (left, capsys.readouterr().err) == (0, "")
+
+
+def test_closing_ends_the_thread(log: EventLog, home: Home) -> None:
+    """After close() neither our thread nor the client's is left."""
+    before = set(threading.enumerate())
+    writer = Writer(home)
+    writer.tag(3)
+    sender = Sender(settings_for(log.servers, log.prefix), home)
+    sender.add(writer.folder, lambda _: None)
+    sender.wait(writer.folder.producer_id, 2, 60)
+
+    sender.close()
+
+    until(lambda: set(threading.enumerate()) <= before, what="all threads have ended")
+    assert set(threading.enumerate()) <= before
