@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
+from runstream_consumer.kafka_letterbox import KafkaLetterbox, Message
 from runstream_consumer.kafka_watch import (
     LOOK_EVERY_S,
     Sight,
@@ -78,6 +79,7 @@ class KafkaSource:
         self._read_at_ns: dict[str, int] = {}
         self._lock = threading.Lock()
         self._consumer: Any = None
+        self._letterbox = KafkaLetterbox(self._options)
         self.identity = self._watch.cluster_id()
 
     def start(self, positions: Mapping[str, Position]) -> None:
@@ -149,9 +151,14 @@ class KafkaSource:
         """Show committed positions to Kafka's own lag tools, as group "<prefix>.history"; nothing reads them back."""
         self._watch.mirror(positions)
 
+    def put_aside(self, messages: Sequence[Message]) -> int:
+        """Send dead letters to their topics; returns how many the broker has taken."""
+        return self._letterbox.put(messages)
+
     def close(self) -> None:
         """Let go of all connections."""
         self._watch.close()
+        self._letterbox.close()
         if self._consumer is not None:
             self._consumer.close(autocommit=False, timeout_ms=2000)
             self._consumer = None

@@ -11,11 +11,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from runstream import topics
-from runstream_schemas.broker import connect
+from runstream_schemas.broker import connect, force_close
 from runstream_schemas.topics import Topic, topic_name
 
 FRAME_HEADER: Final = "runstream.frame"
-_CLOSE_S: Final = 1.0
 _SENDING: Final = {
     "acks": "all",
     "enable_idempotence": True,
@@ -82,17 +81,10 @@ class Link:
         return found
 
     def close(self) -> None:
-        """Close; what was not acknowledged fails. With the broker away the client has to be forced."""
+        """Close, with the broker there or away; what was not acknowledged fails."""
         from kafka.errors import KafkaError
 
-        thread = getattr(self._producer, "_sender", None)
-        if thread is not None:
-            thread.force_close()
-            thread.join(_CLOSE_S)
-        try:
-            self._producer.close(_CLOSE_S)
-        except KafkaError:
-            self.abandon()
+        force_close(self._producer, KafkaError)
 
     def abandon(self) -> None:
         """Forget the client without touching its connection, as a forked child must: its thread is not here."""
