@@ -44,7 +44,8 @@ def _clock(at: datetime | None) -> str:
     return "an unknown time" if at is None else f"{at.astimezone():%H:%M:%S}"
 
 
-def _draw() -> None:
+def draw() -> None:
+    """Draw the badge as of now."""
     badge = badge_of(live.watermark())
     with st.container(key="rs-badge", horizontal=True, vertical_alignment="center", gap="small"):
         st.badge(badge.label, icon=badge.icon, color=badge.colour)
@@ -53,4 +54,4 @@ def _draw() -> None:
 
 def show(ticking: bool = True) -> None:
     """Draw the badge here; it renews itself unless `ticking` is False."""
-    st.fragment(_draw, run_every=POLL_S if ticking else None)()
+    st.fragment(draw, run_every=POLL_S if ticking else None)()

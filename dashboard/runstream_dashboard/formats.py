@@ -76,3 +76,8 @@ def size(n_bytes: int | None) -> str:
             return f"{value:.0f} {unit}" if unit == "B" or value >= 10 else f"{value:.1f} {unit}"
         value /= 1000
     return f"{value:.0f} TB"
+
+
+def finite(value: float | None) -> bool:
+    """Say whether a value can be drawn."""
+    return value is not None and math.isfinite(value)

@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 from runstream_consumer.history import MetricInfo, RunRow, Watermark
 
-from runstream_dashboard import address, formats, frames, live, palette
+from runstream_dashboard import address, formats, frames, live, palette, tables
 from runstream_dashboard.server import web_path
 
 # Charts sent before the browser has told what it sees: three rows of four.
@@ -52,7 +52,7 @@ class Viewer:
 
 def describe_runs(rows: Sequence[RunRow]) -> list[dict[str, Any]]:
     """Return the runs as the grid's script takes them: name, colour, dash, status."""
-    colours = [palette.colour_index(row.number) for row in rows]
+    colours = [tables.colour_of(row) for row in rows]
     return [
         {
             "id": row.run_id,
@@ -114,7 +114,8 @@ def _curves(
 
 
 def show(
-    key: str, mark: Watermark, rows: Sequence[RunRow], metrics: Sequence[MetricInfo], rail: bool = True
+    key: str, mark: Watermark, rows: Sequence[RunRow], metrics: Sequence[MetricInfo], rail: bool = True,
+    bare: bool = False,
 ) -> address.View:
     """
     Draw the grid of these runs and bring this viewer's copy up to date; return the view that it shows.
@@ -125,6 +126,7 @@ def show(
         rows: the runs, at most address.MAX_RUNS of them.
         metrics: their metrics, first logged first.
         rail: whether the list of runs is shown beside the charts.
+        bare: the charts alone, without toolbar and sections.
     """
     viewer: Viewer = st.session_state.setdefault(f"{key}-viewer", Viewer())
     told = _told(key)
@@ -141,6 +143,7 @@ def show(
         "version": mark.commit_no,
         "answers": told.get("question"),
         "rail": rail,
+        "bare": bare,
     }
     if whole:
         header |= {"palette": {"light": palette.LIGHT, "dark": palette.DARK}, "view": view.wire()}

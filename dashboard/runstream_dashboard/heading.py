@@ -8,10 +8,19 @@ from streamlit.delta_generator import DeltaGenerator
 from runstream_dashboard import badge
 
 
-def show(title: str, ticking: bool = True) -> DeltaGenerator:
-    """Draw title and badge; return the container for buttons at the right."""
+def show(title: str, ticking: bool | None = True) -> DeltaGenerator:
+    """
+    Draw title and badge; return the container for buttons at the right.
+
+    Args:
+        title: the page's name, or what it shows.
+        ticking: whether the badge renews itself; None on pages that are drawn anew every few seconds anyway.
+    """
     with st.container(key="rs-heading", horizontal=True, vertical_alignment="center", gap="medium"):
         st.title(title, anchor=False, width="content")
-        badge.show(ticking)
+        if ticking is None:
+            badge.draw()
+        else:
+            badge.show(ticking)
         st.space("stretch")
         return st.container(horizontal=True, width="content", gap="small")

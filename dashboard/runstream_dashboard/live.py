@@ -169,3 +169,8 @@ def charts(
 def any_live(rows: Sequence[RunRow]) -> bool:
     """Say whether one of these runs may still log."""
     return any(row.status not in TERMINAL for row in rows)
+
+
+def detail(kind: str, when: When, run_id: str, question: Callable[[History], T], name: str = "") -> T:
+    """Return something of one run that every viewer sees alike: its files, its history, the rows of a metric."""
+    return _shared((kind, run_id, name), when, question)

@@ -27,8 +27,8 @@ def dashes(colours: Sequence[int]) -> list[int]:
     return patterns
 
 
-def dot(colour: int) -> str:
-    """Return a picture of a dot in this colour as a data URI, for tables."""
+def dot(colour: int, radius: int = 4) -> str:
+    """Return a picture of a dot in this colour as a data URI; `radius` of at most 8 in a square of 16."""
     fill = LIGHT[colour].replace("#", "%23")
-    circle = f"<circle cx='8' cy='8' r='6' fill='{fill}'/>"
+    circle = f"<circle cx='8' cy='8' r='{radius}' fill='{fill}'/>"
     return f"data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' width='16' height='16'>{circle}</svg>"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
-from runstream_consumer.history import MetricInfo, RunRow
+from runstream_consumer.history import ArtifactRow, EventRow, MetricInfo, RunRow
 
 from runstream_dashboard import formats, palette
+from runstream_dashboard.differences import Line
 
 # A column of the runs table is named by its kind and name: "run:status", "metric:val/loss", "property:lr", "tag:team".
 RUN_COLUMNS = ("status", "experiment", "tags", "duration", "started", "user", "host", "id")
@@ -51,16 +52,14 @@ def choices(rows: Sequence[RunRow], metrics: Iterable[MetricInfo]) -> Choice:
     )
 
 
+def colour_of(row: RunRow) -> int:
+    """Return a run's place in the palette."""
+    return palette.colour_index(row.number)
+
+
 def named(columns: Iterable[str], kind: str) -> tuple[str, ...]:
     """Return the names of the columns of one kind."""
     return tuple(name for each, _, name in (column.partition(":") for column in columns) if each == kind)
-
-
-def elapsed_s(row: RunRow, now: datetime) -> float | None:
-    """Return how many seconds a run took, or has taken until `now`."""
-    if row.started_at is None:
-        return None
-    return float(((row.ended_at or now) - row.started_at) / timedelta(seconds=1))
 
 
 def tag_texts(tags: Mapping[str, str | None]) -> list[str]:
@@ -73,7 +72,7 @@ def _run_value(row: RunRow, name: str, now: datetime) -> Any:
         "status": [row.status],
         "experiment": row.experiment,
         "tags": tag_texts(row.tags),
-        "duration": formats.duration(elapsed_s(row, now)),
+        "duration": formats.duration(row.duration_s),
         "started": formats.ago(row.started_at, now),
         "user": row.user,
         "host": row.host,
@@ -95,7 +94,7 @@ def _value(row: RunRow, column: str, now: datetime) -> Any:
 def run_table(rows: Sequence[RunRow], columns: Sequence[str], now: datetime) -> pd.DataFrame:
     """Return the runs as a table: a dot in the run's colour, its name, then the chosen columns by "kind:name"."""
     data: dict[str, list[Any]] = {
-        "dot": [palette.dot(palette.colour_index(row.number)) for row in rows],
+        "dot": [palette.dot(colour_of(row)) for row in rows],
         "name": [row.display_name or row.run_id for row in rows],
     }
     for column in columns:
@@ -117,3 +116,104 @@ def metric_table(metrics: Sequence[MetricInfo]) -> pd.DataFrame:
             "Max at step": [m.max_step for m in metrics],
         }
     )
+
+
+def key_metrics(metrics: Iterable[MetricInfo]) -> list[MetricInfo]:
+    """Return the numbers logged by `log`, first logged first, without the machine's own figures."""
+    plain = [m for m in metrics if m.form == "scalar" and m.n_numeric and m.column_name is None]
+    return [m for m in plain if not m.name.startswith("system/")] or plain
+
+
+def summary(row: RunRow) -> str:
+    """Return a run's facts on one line: experiment, number, start, length, who, where, how much."""
+    parts = [
+        row.experiment if row.workspace == "default" else f"{row.workspace} / {row.experiment}",
+        f"run {formats.count(row.number)}",
+        f"started {formats.moment(row.started_at)}",
+        formats.duration(row.duration_s),
+        f"{row.user}@{row.host}" if row.user else "",
+        f"{formats.count(row.n_points)} points",
+        f"attempt {row.n_producers}" if row.n_producers > 1 else "",
+    ]
+    return " · ".join(part for part in parts if part)
+
+
+def losses(row: RunRow) -> str:
+    """Return a sentence on what of this run is missing; empty for a complete run."""
+    parts = []
+    if row.n_lost:
+        parts.append(f"{formats.count(row.n_lost)} points could not be kept by the logging process")
+    if row.n_dead_letters:
+        parts.append(f"{formats.count(row.n_dead_letters)} events could not be read (see Pipeline)")
+    return f"This run is incomplete: {' and '.join(parts)}." if parts else ""
+
+
+def pairs(values: Mapping[str, str | None], what: str) -> pd.DataFrame:
+    """Return keys and values as a table of two columns."""
+    return pd.DataFrame({what: list(values), "Value": ["" if value is None else value for value in values.values()]})
+
+
+def columns_table(values: Mapping[str, Sequence[object]]) -> pd.DataFrame:
+    """Return a metric's columns as a table; columns of mixed kinds are written as text, as a table needs."""
+    frame = pd.DataFrame({name: list(column) for name, column in values.items()})
+    for name in frame.columns:
+        if frame[name].map(type).nunique() > 1:
+            frame[name] = [None if value is None else str(value) for value in frame[name]]
+    return frame
+
+
+def event_table(events: Sequence[EventRow]) -> pd.DataFrame:
+    """Return what changed a run, newest first."""
+    newest = sorted(events, key=lambda event: event.logged_at, reverse=True)
+    return pd.DataFrame(
+        {
+            "When": [formats.moment(event.logged_at) for event in newest],
+            "What": [event.change for event in newest],
+            "Detail": [event.detail or "" for event in newest],
+            "Producer": [event.producer_id for event in newest],
+        }
+    )
+
+
+def file_table(artifacts: Sequence[ArtifactRow]) -> pd.DataFrame:
+    """Return files with size, kind, time and version."""
+    return pd.DataFrame(
+        {
+            "Path": [artifact.path for artifact in artifacts],
+            "Size": [formats.size(artifact.size_bytes) for artifact in artifacts],
+            "Kind": [artifact.content_type for artifact in artifacts],
+            "Logged": [formats.moment(artifact.logged_at) for artifact in artifacts],
+            "Version": [artifact.version for artifact in artifacts],
+        }
+    )
+
+
+def head(row: RunRow) -> str:
+    """Return a run's name for the head of a column."""
+    return row.display_name or row.run_id
+
+
+def difference_table(lines: Sequence[Line], rows: Sequence[RunRow]) -> pd.DataFrame:
+    """Return lines of a comparison: group, key, then a column a run, whose first row is the run's dot and number."""
+    data: dict[str, list[str]] = {
+        "Group": ["run", *(line.group for line in lines)],
+        "Key": ["colour", *(line.key for line in lines)],
+    }
+    for place, row in enumerate(rows):
+        data[row.run_id] = [f"● run {row.number}", *(line.texts[place] or "" for line in lines)]
+    return pd.DataFrame(data)
+
+
+def difference_style(lines: Sequence[Line], rows: Sequence[RunRow], base: int) -> pd.DataFrame:
+    """Return the CSS of each cell of `difference_table`: unlike the baseline tinted, the best value bold green."""
+    style = difference_table(lines, rows)
+    style.loc[:, :] = ""
+    for row in rows:
+        style.loc[0, row.run_id] = f"font-weight: 600; color: {palette.LIGHT[colour_of(row)]}"
+    for at, line in enumerate(lines, start=1):
+        for place, row in enumerate(rows):
+            if line.best == place:
+                style.loc[at, row.run_id] = "font-weight: 700; background-color: rgba(18, 161, 80, 0.16)"
+            elif line.texts[place] != line.texts[base]:
+                style.loc[at, row.run_id] = "background-color: rgba(68, 96, 243, 0.10)"
+    return style

@@ -154,7 +154,8 @@ def _actions(place: Any, chosen: list[str]) -> None:
             st.switch_page(pages.named("compare"), query_params=query)
 
 
-def _renewed(place: Any) -> None:
+def _renewed() -> None:
+    place = heading.show("Runs", ticking=None)
     asked = _filter()
     mark = live.watermark()
     when = live.slow(mark)
@@ -181,7 +182,7 @@ def _know(answer: RunPage, metrics: tuple[str, ...]) -> None:
     changed = st.session_state.get("rs-known") != known
     st.session_state["rs-known"], st.session_state["rs-metrics"] = known, metrics
     if changed:
-        st.rerun(scope="fragment" if st.session_state.get("rs-drawn") else "app")
+        st.rerun()
 
 
 def _foot(answer: RunPage) -> None:
@@ -197,8 +198,7 @@ def _foot(answer: RunPage) -> None:
 
 def _page() -> None:
     st.session_state.setdefault("chosen", list(address.split(st.query_params.get("runs"))))
-    place = heading.show("Runs")
-    st.fragment(_renewed, run_every=RENEW_S)(place)
+    st.fragment(_renewed, run_every=RENEW_S)()
 
 
 def page() -> None:

@@ -56,12 +56,14 @@ class Grid {
     const first = !this.view;
     if (first) this.view = header.view;
     this.readTheme();
+    this.ui.root.classList.toggle("single", !header.rail);
+    this.ui.root.classList.toggle("bare", header.bare);
     this.palette = header.palette ?? this.palette;
     if (header.base === 0) this.curves.clear();
     const changed = merge(header, this.curves);
     if (changed === null) return this.ask(0, { resync: header.frame });
     this.frame = header.frame;
-    if (header.runs) this.setRuns(header.runs, header.rail);
+    if (header.runs) this.setRuns(header.runs);
     if (header.charts) this.setMetrics(header.charts, first);
     for (const name of header.base === 0 ? this.inView : changed) this.draw(name);
     if (header.answers && header.answers === this.question) this.answered();
@@ -100,9 +102,8 @@ class Grid {
     }
   }
 
-  setRuns(runs, rail) {
+  setRuns(runs) {
     this.runs = runs;
-    this.ui.root.classList.toggle("single", !rail);
     this.ui.rail.replaceChildren(...railRows(this));
   }
 
@@ -171,7 +172,8 @@ class Grid {
     if (chart.range?.cutHigh !== null && chart.range) notes.push(`max ${number(chart.range.cutHigh)} ↑`);
     if (chart.range?.cutLow !== null && chart.range) notes.push(`min ${number(chart.range.cutLow)} ↓`);
     const only = this.runs.length === 1 ? shown[0]?.[1] : null;
-    if (!notes.length && only?.y.length) notes.push(number(only.y[only.y.length - 1]));
+    const bare = this.ui.root.classList.contains("bare");
+    if ((bare || !notes.length) && only?.y.length) notes.push(number(only.y[only.y.length - 1]));
     return notes.join(" · ");
   }
 

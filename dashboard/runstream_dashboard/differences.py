@@ -1,0 +1,141 @@
+"""What tells runs apart: metrics, properties, tags and facts side by side. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from runstream_consumer.history import MetricInfo, RunRow
+
+from runstream_dashboard import figures, formats, palette
+
+# Words that make the lower value the better one.
+_LOWER_IS_BETTER = ("loss", "error", "err", "mse", "mae", "rmse", "perplexity", "time", "latency")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One key in all runs: `texts` and `best` in the order of the runs; None = the run has no such key."""
+
+    group: str
+    key: str
+    texts: tuple[str | None, ...]
+    best: int | None = None
+
+    @property
+    def differs(self) -> bool:
+        """Whether the runs do not all say the same."""
+        return len(set(self.texts)) > 1
+
+
+def lower_is_better(metric: str) -> bool:
+    """Say whether a metric of this name is the better the lower it is."""
+    leaf = metric.rsplit("/", 1)[-1].lower().replace("-", "_")
+    return any(word in leaf.split("_") or leaf.endswith(word) for word in _LOWER_IS_BETTER)
+
+
+def best_of(metric: str, values: Sequence[float | None]) -> int | None:
+    """Return the place of the best value; None when fewer than two runs have one, or all are equal."""
+    known = [(value, place) for place, value in enumerate(values) if value is not None and math.isfinite(value)]
+    if len({value for value, _ in known}) < 2:
+        return None
+    value = min(known)[0] if lower_is_better(metric) else max(known)[0]
+    return next(place for each, place in known if each == value)
+
+
+def _metric_lines(rows: Sequence[RunRow], metrics: Iterable[MetricInfo]) -> list[Line]:
+    found: dict[str, dict[str, MetricInfo]] = {}
+    for metric in metrics:
+        if metric.column_name is None and metric.form == "scalar":
+            found.setdefault(metric.name, {})[metric.run_id] = metric
+    lines = []
+    for name, by_run in found.items():
+        infos = [by_run.get(row.run_id) for row in rows]
+        texts = tuple(None if m is None else m.last_text or formats.number(m.last_value) for m in infos)
+        numbers = [m.last_value if m is not None and m.n_numeric else None for m in infos]
+        lines.append(Line("metric", name, texts, best_of(name, numbers)))
+    return lines
+
+
+def _text_lines(group: str, values: Sequence[dict[str, str | None]]) -> list[Line]:
+    keys = dict.fromkeys(key for each in values for key in each)
+    return [Line(group, key, tuple((each[key] or "") if key in each else None for each in values)) for key in keys]
+
+
+def compare(rows: Sequence[RunRow], metrics: Iterable[MetricInfo]) -> list[Line]:
+    """Return a line for each metric (its last value), property, tag and fact of these runs."""
+    facts: list[dict[str, str | None]] = [
+        {
+            "status": row.status,
+            "experiment": row.experiment,
+            "duration": formats.duration(row.duration_s),
+            "user": row.user,
+            "host": row.host,
+        }
+        for row in rows
+    ]
+    return [
+        *_metric_lines(rows, metrics),
+        *_text_lines("property", [dict(row.properties) for row in rows]),
+        *_text_lines("tag", [dict(row.tags) for row in rows]),
+        *_text_lines("run", facts),
+    ]
+
+
+def pick(lines: Sequence[Line], find: str, only_differences: bool) -> list[Line]:
+    """Return the lines whose key holds the words of `find`, and only those that differ if so asked."""
+    words = find.lower().split()
+    return [
+        line
+        for line in lines
+        if (line.differs or not only_differences) and all(word in line.key.lower() for word in words)
+    ]
+
+
+def _numbers(row: RunRow, metrics: dict[str, dict[str, MetricInfo]]) -> dict[str, float]:
+    values = {f"metric {name}": m.last_value for name, m in metrics.get(row.run_id, {}).items() if m.n_numeric}
+    for key, text in row.properties.items():
+        try:
+            values[f"property {key}"] = float(text)
+        except (TypeError, ValueError):
+            continue
+    values["duration in seconds"] = row.duration_s
+    return {name: float(value) for name, value in values.items() if value is not None and math.isfinite(value)}
+
+
+def numbers_of(rows: Sequence[RunRow], metrics: Iterable[MetricInfo]) -> dict[str, dict[str, float]]:
+    """Return every finite number of each run by run id and "kind name": last values, numeric properties, duration."""
+    by_run: dict[str, dict[str, MetricInfo]] = {}
+    for metric in metrics:
+        if metric.column_name is None and metric.form == "scalar":
+            by_run.setdefault(metric.run_id, {})[metric.name] = metric
+    return {row.run_id: _numbers(row, by_run) for row in rows}
+
+
+def points(
+    rows: Sequence[RunRow], numbers: dict[str, dict[str, float]], x: str, y: str, chosen: Iterable[str]
+) -> list[figures.Point]:
+    """Return the runs that have both numbers, as points of a scatter plot."""
+    large = set(chosen)
+    return [
+        figures.Point(
+            run_id=row.run_id,
+            name=row.display_name or row.run_id,
+            x=numbers[row.run_id][x],
+            y=numbers[row.run_id][y],
+            colour=palette.colour_index(row.number),
+            chosen=row.run_id in large,
+        )
+        for row in rows
+        if x in numbers[row.run_id] and y in numbers[row.run_id]
+    ]
+
+
+def first_axes(keys: Sequence[str]) -> tuple[str, str]:
+    """Return what to draw at first: a result (y) against something that was set (x), where there are such."""
+    metrics = [key for key in keys if key.startswith("metric ")]
+    y = next((key for key in metrics if lower_is_better(key)), metrics[-1] if metrics else keys[-1])
+    rest = [key for key in keys if key != y]
+    x = next((key for key in rest if key.startswith("property ")), rest[0])
+    return x, y

@@ -1,0 +1,85 @@
+"""The run page's Images and Files."""
+
+from __future__ import annotations
+
+import streamlit as st
+from runstream_consumer.history import ArtifactRow, MetricInfo, RunRow
+
+from runstream_dashboard import files, formats, live, tables
+from runstream_dashboard.pages import cells
+
+_IMAGES_A_ROW = 3
+
+
+def _artifacts(row: RunRow) -> list[ArtifactRow]:
+    when = live.slow(live.watermark())
+    return live.detail("artifacts", when, row.run_id, lambda reader: reader.artifacts(row.run_id))
+
+
+def _bytes(row: RunRow, artifact: ArtifactRow) -> bytes | None:
+    """Return an artifact's bytes, or None where this machine cannot reach its store; kept by what it holds."""
+    return live.detail("bytes", (0, 0), artifact.sha256, lambda reader: files.read(reader, row.run_id, artifact))
+
+
+def images_tab(row: RunRow, _metrics: list[MetricInfo]) -> None:
+    """Draw the run's pictures by name, the newest first; names with several get a slider."""
+    named = files.images(_artifacts(row))
+    if not named:
+        st.caption("No images: `run.log_image` fills this page.")
+    for place, (name, shots) in zip(cells.grid(len(named), _IMAGES_A_ROW), named.items(), strict=True):
+        with place.container(border=True, key=f"rs-image-{name}"):
+            st.subheader(name, anchor=False)
+            at = len(shots)
+            if len(shots) > 1:
+                at = st.slider("Logged", 1, len(shots), len(shots), key=f"step-{name}", label_visibility="collapsed")
+            shot = shots[at - 1]
+            data = _bytes(row, shot)
+            if data is None:
+                st.caption(files.where(shot))
+            else:
+                st.image(data, width="stretch", alt=f"{name}, logged {formats.moment(shot.logged_at)}")
+            st.caption(f"{shot.path} · {formats.moment(shot.logged_at)}")
+
+
+def files_tab(row: RunRow, _metrics: list[MetricInfo]) -> None:
+    """Draw the run's files as a table; a checked row shows its preview."""
+    found = _artifacts(row)
+    if not found:
+        st.caption("No files: `run.upload_file` and `run.upload_folder` fill this page.")
+        return
+    left, right = st.columns([1, 1.1], gap="medium")
+    with left:
+        event = st.dataframe(
+            tables.file_table(found),
+            hide_index=True,
+            on_select="rerun",
+            selection_mode="single-row",
+            key="rs-files",
+            alt="Files of this run",
+        )
+    picked = [index for index in event.selection.rows if index < len(found)]
+    with right:
+        if picked:
+            _preview(row, found[picked[0]])
+        else:
+            st.caption("Check a file to see it.")
+
+
+def _preview(row: RunRow, artifact: ArtifactRow) -> None:
+    st.subheader(artifact.path, anchor=False)
+    data = _bytes(row, artifact)
+    if data is None:
+        st.info(files.where(artifact), icon=":material/cloud:")
+        return
+    st.download_button(
+        "Download", data, file_name=files.leaf(artifact), mime=artifact.content_type, icon=":material/download:"
+    )
+    shown = files.preview(artifact, data)
+    if shown.kind == "image":
+        st.image(data)
+    elif shown.kind == "table":
+        st.dataframe(shown.table, alt=artifact.path)
+    elif shown.kind == "text":
+        st.code(shown.text, language=shown.language, height=420)
+    else:
+        st.caption("No preview for this kind of file.")

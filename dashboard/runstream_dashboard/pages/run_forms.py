@@ -1,0 +1,48 @@
+"""The run page's Tables: each list, row or table metric as a chart above its values."""
+
+from __future__ import annotations
+
+import streamlit as st
+from runstream_consumer.history import MetricInfo, RunRow
+
+from runstream_dashboard import figures, live, tables
+from runstream_dashboard.pages import cells
+
+_FORMS = ("list", "row", "table")
+_CHART_PX = 250
+
+
+def tables_tab(row: RunRow, metrics: list[MetricInfo]) -> None:
+    """Draw the metrics of this run that are lists, rows or tables."""
+    forms = {metric.name: metric.form for metric in metrics if metric.form in _FORMS}
+    if not forms:
+        st.caption("No rows, tables or lists: `run.log_row`, `run.log_table` and `run.log_list` fill this page.")
+    for place, (name, form) in zip(cells.grid(len(forms), 2), forms.items(), strict=True):
+        with place.container(border=True, key=f"rs-form-{name}"):
+            _form(row, name, form)
+
+
+def _form(row: RunRow, name: str, form: str) -> None:
+    when = live.slow(live.watermark())
+    values = live.detail("form", when, row.run_id, lambda reader: reader.table(row.run_id, name), name)
+    st.subheader(name, anchor=False)
+    axes = figures.axes_of(values)
+    colour = tables.colour_of(row)
+    if axes is not None and form == "list":
+        spec = figures.list_line(name, values[axes[1]], colour)
+        st.echarts_chart(spec, height=_CHART_PX, key=f"form-{name}", alt=f"{name}: values in the order logged")
+    elif axes is not None:
+        x, y = _axes(name, values, axes)
+        spec = figures.table_line(values, x, y, colour)
+        st.echarts_chart(spec, height=_CHART_PX, key=f"form-{name}", alt=f"{name}: {y} against {x}")
+    st.dataframe(tables.columns_table(values), hide_index=False, height=180, alt=f"Values of {name}")
+
+
+def _axes(name: str, values: dict[str, list[object]], axes: tuple[str, str]) -> tuple[str, str]:
+    numeric = figures.numeric_columns(values)
+    if len(numeric) <= 2:
+        return axes
+    left, right = st.columns(2)
+    x = left.selectbox("x", [figures.ROW, *numeric], index=1, key=f"x-{name}")
+    y = right.selectbox("y", numeric, index=1, key=f"y-{name}")
+    return x, y
