@@ -1,4 +1,3 @@
-# NOTE TO BUILDER A (remove this line): the coordinator overwrote your archive.py by mistake. Keep this version or rewrite yours from memory, whichever is quicker; delta+planes, read-back check and may_leave() here are worth keeping. I touch none of your files any more.
 """A folded journal segment, compressed: the same bytes in a third of the room, and they come back exactly.
 
 An archive is 8 bytes of magic and then chunks. A chunk is a 40-byte header and two zstd frames: the *heads* (a list of
@@ -18,9 +17,10 @@ from struct import Struct
 
 import numpy as np
 import zstandard
+
 from runstream_schemas.errors import SegmentDamaged
 from runstream_schemas.failpoint import hit
-from runstream_schemas.frame import HEADER_BYTES, MAX_PAYLOAD_BYTES, frame_seed
+from runstream_schemas.frame import HEADER_BYTES, MAX_PAYLOAD_BYTES, SegmentHeader, frame_seed
 from runstream_schemas.home import Home, ProducerDir, first_frame_of
 from runstream_schemas.points import RECORD_BYTES
 from runstream_schemas.scan import Damage, Frame, parse, read_header, scan
@@ -33,27 +33,33 @@ CHUNK = Struct("<4sIQQIIII")
 CHUNK_MAGIC = b"RSAC"
 ITEM = np.dtype([("head_bytes", "<u4"), ("n_points", "<u4")])
 
-CHUNK_POINTS_BYTES = 4 << 20
-LEVEL = 3  # level 1 is 0.2 bytes a point larger, level 9 five times slower for 0.1 less
+CHUNK_POINTS_BYTES = 1 << 20
+LEVEL = 1  # 9.1 bytes a point for noisy losses of ten metrics; levels 2 and 3 took twice the time and gained nothing
 MAX_CHUNK_BYTES = CHUNK_POINTS_BYTES + 64 * MAX_PAYLOAD_BYTES
 
 
 @dataclass(frozen=True, slots=True)
 class ArchivePath:
-    """One archived segment: its place, and the frame it starts with."""
+    """One archived segment: its place, the frame it starts with, and the frame behind its last."""
 
     path: Path
     first_frame: int
+    end_frame: int
 
 
 def archived(home: Home, producer_id: str) -> list[ArchivePath]:
     """The archived segments of a producer, in order."""
     found = []
-    for path in (home.archive_dir / producer_id).glob(f"*{SUFFIX}"):
-        first_frame = first_frame_of(path.name.removesuffix(SUFFIX))
-        if first_frame is not None:
-            found.append(ArchivePath(path, first_frame))
-    return sorted(found, key=lambda archive: archive.first_frame)
+    folder = home.archive_dir / producer_id
+    try:
+        names = sorted(os.listdir(folder))
+    except FileNotFoundError:
+        return []
+    for name in names:
+        first, _, end = name.removesuffix(SUFFIX).partition("-")
+        if name.endswith(SUFFIX) and first.isdecimal() and end.isdecimal():
+            found.append(ArchivePath(folder / name, int(first), int(end)))
+    return found
 
 
 def archived_producers(home: Home) -> list[str]:
@@ -81,10 +87,11 @@ def may_leave(producer: ProducerDir, segment: Path, folded_below: int) -> bool:
     if segment == newest and not is_staging_gone:
         return False
     points_below, next_frame, is_closed = 0, 0, False
-    pass_over = scan(segment)
-    for item in pass_over:
+    for item in scan(segment):
         if isinstance(item, Frame):
-            next_frame, is_closed = item.frame + 1, item.is_closing
+            is_closed = item.is_closing
+            if len(item.payload):
+                next_frame = item.frame + 1
             if item.topic == Topic.METRICS:
                 points_below = max(points_below, item.first_index + item.count)
     if next_frame > folded_below or (segment == newest and not is_closed):
@@ -92,12 +99,12 @@ def may_leave(producer: ProducerDir, segment: Path, folded_below: int) -> bool:
     return is_staging_gone or points_below <= read_header(newest).safe_below
 
 
-def archive_segment(home: Home, producer_id: str, segment: Path) -> Path:
+def archive_segment(home: Home, producer_id: str, segment: Path) -> ArchivePath:
     """
     Move a segment into the archive: write, read back, fsync, rename, then unlink. May be killed and repeated anywhere.
 
     Returns:
-        The archive's path.
+        The archive.
 
     Raises:
         SegmentDamaged: what was written does not read back as the segment; the segment stays.
@@ -105,7 +112,9 @@ def archive_segment(home: Home, producer_id: str, segment: Path) -> Path:
     """
     folder = home.archive_dir / producer_id
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    target = folder / (segment.name + SUFFIX)
+    first_frame = first_frame_of(segment.name) or 0
+    end_frame = max((item.frame + 1 for item in scan(segment) if isinstance(item, Frame)), default=first_frame)
+    target = folder / f"{first_frame:020d}-{end_frame:020d}{SUFFIX}"
     unborn = target.with_name(f".new-{target.name}")
     with unborn.open("wb") as file:
         file.write(MAGIC)
@@ -122,7 +131,7 @@ def archive_segment(home: Home, producer_id: str, segment: Path) -> Path:
     hit("archive.renamed")
     segment.unlink()
     hit("archive.unlinked")
-    return target
+    return ArchivePath(target, first_frame, end_frame)
 
 
 def _sync_folder(folder: Path) -> None:
@@ -171,7 +180,7 @@ def _pack(heads: list[memoryview], points: list[memoryview], first_frame: int, o
 
 def _to_planes(points: bytes) -> bytes:
     words = np.frombuffer(points, "<u8").reshape(-1, RECORD_BYTES // 8).copy()
-    words[1:, :2] -= words[:-1, :2].copy()
+    words[1:, :2] = words[1:, :2] - words[:-1, :2]
     return words.view(np.uint8).reshape(-1, RECORD_BYTES).T.tobytes()
 
 
@@ -244,6 +253,19 @@ def restore(path: Path) -> bytes:
         SegmentDamaged: the archive cannot be trusted.
     """
     return b"".join(item for _, item in _items(path, 0))
+
+
+def archived_header(path: Path) -> SegmentHeader:
+    """
+    The header of the segment that an archive was made from.
+
+    Raises:
+        SegmentDamaged: the archive cannot be trusted.
+    """
+    try:
+        return SegmentHeader.unpack(next((item for _, item in _items(path, 0)), b""))
+    except ValueError as e:
+        raise SegmentDamaged(str(path), 0, e) from e
 
 
 def scan_archive(path: Path, producer_id: str, next_frame: int = 0) -> Iterator[Frame | Damage]:
