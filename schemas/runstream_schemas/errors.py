@@ -14,7 +14,7 @@ RunstreamError
 ├── shipping and reading back
 │   ├── FlushTimeout (TimeoutError)       NotYetFolded (TimeoutError)
 │   ├── RunNotFound (LookupError)         HistoryUnreachable (ConnectionError)  HistoryBusy
-│   └── FilterError (ValueError)          InvalidLiteral (ValueError)           StatementRefused
+│   └── FilterError (ValueError)          InvalidLiteral (ValueError)           StatementFailed (ValueError)
 ├── StoreError: the history file
 │   ├── Fenced     StoreLocked            StoreVersion
 │   └── StoreForeign                      StoreUnopenable               CommitUnknown
@@ -311,10 +311,11 @@ class InvalidLiteral(RunstreamError, ValueError):
 
 
 @dataclass(eq=False)
-class StatementRefused(RunstreamError):
-    """A statement that the history does not run, because readers only read."""
+class StatementFailed(RunstreamError, ValueError):
+    """A statement that the history does not run: it is wrong, or it does more than read."""
 
-    message = "refused: the history is read-only and {reason}; use one SELECT over the documented views"
+    message = "{reason}"
+    statement: str
     reason: str
 
 
