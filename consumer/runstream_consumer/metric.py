@@ -158,7 +158,7 @@ class MetricSlice:
         if order is not None:
             table, kind, dense, index = table.take(order, axis=0), kind[order], dense[order], index[order]
             text = None if text is None else text.take(pa.array(order))
-        step = np.ascontiguousarray(table[:, 0])
+        step = table[:, 0].copy()
         starts = np.flatnonzero(np.diff(dense, prepend=-1))
         is_stepless = step == NO_STEP
         if is_stepless.any():

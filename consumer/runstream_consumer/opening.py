@@ -15,6 +15,8 @@ from runstream_schemas.errors import StoreForeign, StoreLocked, StoreUnopenable,
 TABLES_VERSION = 1
 STORAGE_VERSION = "v1.5.0"
 MEMORY_LIMIT = "1GB"
+BLOCK_BYTES = 64 << 10
+"""Blocks of DuckDB's default 256 KiB are left half empty by columns that compress well: 10.7 against 9.6 bytes a point."""
 
 _SQL = Path(__file__).parent
 _LOCKED = re.compile(r"Could not set lock on file(?:.*held in (?P<holder>.*?\(PID \d+\)))?", re.DOTALL)
@@ -123,6 +125,7 @@ def _connect(path: Path, n_threads: int) -> duckdb.DuckDBPyConnection:
         "storage_compatibility_version": STORAGE_VERSION,
         "threads": n_threads,
         "memory_limit": MEMORY_LIMIT,
+        "default_block_size": BLOCK_BYTES,
     }
     return duckdb.connect(str(path), config=settings)
 
