@@ -1,0 +1,103 @@
+"""A producer's folder is born whole: built under a temporary name, its lock held, then renamed."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from runstream.journal import Journal, Room, fsync_folder
+from runstream.series import Kinds
+from runstream.staging import Staging
+from runstream.texts import Texts
+from runstream_schemas.errors import JournalUnavailable, PlatformUnsupported
+from runstream_schemas.events import Series
+from runstream_schemas.failpoint import hit
+from runstream_schemas.home import NEW_PREFIX, Home, ProducerDir, boot_id, host_name, network_filesystem
+from runstream_schemas.ids import new_producer_id
+from runstream_schemas.ring import SideWriter, pack_series
+from runstream_schemas.segment import Role, SegmentHeader
+
+if sys.platform != "win32":
+    import fcntl
+
+
+class Parts(NamedTuple):
+    """What lies in the folder: the ring, its side files, the journal, and the descriptor that holds the lock."""
+
+    staging: Staging
+    texts: Texts
+    names: SideWriter
+    journal: Journal
+    lock_fd: int
+
+
+def build(home: Home, run_id: str, role: Role, room: Room, kinds: Kinds, series: Iterable[Series]) -> Parts:
+    """
+    Build a new producer's folder under its temporary name; `reveal` makes it visible.
+
+    Args:
+        home: gets the folder.
+        run_id, role: as the segments' headers hold them.
+        room: that the journal takes from.
+        kinds: for the ring's readers.
+        series: known already, registered anew.
+
+    Raises:
+        JournalUnavailable: it cannot be written there.
+        PlatformUnsupported: this system has no such files.
+    """
+    if sys.platform == "win32":
+        raise PlatformUnsupported(platform="Windows", reason="the journal needs flock and mmap of a POSIX system")
+    producer_id = new_producer_id()
+    folder = ProducerDir(home.journal_dir / (NEW_PREFIX + producer_id))
+    try:
+        home.ensure()
+        folder.path.mkdir(mode=0o700)
+        lock_fd = os.open(folder.lock, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        fcntl.flock(lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if network_filesystem(home.root) is not None:
+            _stage_locally(folder)
+    except OSError as error:
+        raise JournalUnavailable(path=str(home.journal_dir), cause=error) from error
+    hit("birth-lock")
+    header = SegmentHeader(role, producer_id, run_id, host_name(), boot_id())
+    journal = Journal(folder, header, room)
+    names = SideWriter(folder.names)
+    for known in series:
+        names.append(pack_series(known))
+    staging = Staging(folder.staging, producer_id, run_id, header.boot_id, kinds)
+    hit("birth-staging")
+    return Parts(staging, Texts(folder), names, journal, lock_fd)
+
+
+def reveal(parts: Parts) -> ProducerDir:
+    """
+    Give the folder its name, so that readers and recovery see it.
+
+    Raises:
+        JournalUnavailable: the home cannot be written.
+    """
+    hidden = parts.journal.folder
+    folder = ProducerDir(hidden.path.with_name(hidden.producer_id))
+    try:
+        fsync_folder(hidden.path)
+        hidden.path.rename(folder.path)
+        fsync_folder(folder.path.parent)
+    except OSError as error:
+        raise JournalUnavailable(path=str(folder.path), cause=error) from error
+    hit("birth-renamed")
+    parts.journal.moved(folder)
+    parts.texts.folder = folder
+    parts.staging.path = folder.staging
+    return folder
+
+
+def _stage_locally(folder: ProducerDir) -> None:
+    """Put staging on a disk of this machine: a mapped file on a network file system survives nothing."""
+    local = Path(tempfile.gettempdir()) / f"runstream-{os.getuid()}" / folder.producer_id
+    local.mkdir(mode=0o700, parents=True)
+    folder.staging_pointer.write_text(f"{local}\n", encoding="utf-8")

@@ -1,0 +1,165 @@
+"""What this process owns: the producers of its runs, one drainer, one fsync thread, one sender. Fork and exit."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from runstream.config import Config
+from runstream.drain import Drainer
+from runstream.journal import Room, Syncer
+from runstream.producer import Producer, Services
+from runstream_schemas.events import Created
+from runstream_schemas.segment import Role
+from runstream_schemas.topics import Topic
+
+if TYPE_CHECKING:
+    from runstream.sender import Sender
+
+FORK_WAIT_S: Final = 1.0
+STOP_WAIT_S: Final = 5.0
+
+Key = tuple[str, str | None, str]
+"""(home, brokers, run id)."""
+
+
+@dataclass(slots=True)
+class _Owned:
+    """The state of the process; one for its whole life, emptied in a forked child."""
+
+    drainer: Drainer = field(default_factory=Drainer)
+    syncer: Syncer = field(default_factory=Syncer)
+    services: dict[tuple[str, str | None], Services] = field(default_factory=dict)
+    producers: dict[Key, Producer] = field(default_factory=dict)
+    configs: dict[tuple[str, str | None], Config] = field(default_factory=dict)
+    forking: set[int] = field(default_factory=set)
+    pid: int = 0
+    has_hooks: bool = False
+
+
+_owned = _Owned()
+
+
+def open_producer(config: Config, run_id: str, created: Created) -> Producer:
+    """
+    Return this process's producer of a run; it opens at its first use, with `created` as its first event.
+
+    Args:
+        config: of the home and mode to log to.
+        run_id: of the run.
+        created: what the first event says; host, user and process are filled in when it is written.
+    """
+    key = (str(config.home.root), config.settings.brokers, run_id)
+    producer = _owned.producers.get(key)
+    if producer is None:
+        # setdefault: of two threads that open one run, both get the same producer.
+        producer = _owned.producers.setdefault(key, Producer(config, run_id, created, _services(config)))
+    return producer
+
+
+def written(run_id: str) -> Mapping[tuple[str, Topic], int]:
+    """Bring what this process logged to a run into its journals; return the last sequence by producer id and topic."""
+    sequences: dict[tuple[str, Topic], int] = {}
+    for (_, _, known), producer in list(_owned.producers.items()):
+        if known == run_id:
+            sequences |= producer.written()
+    return sequences
+
+
+def _services(config: Config) -> Services:
+    """Return what the producers of this home and mode share."""
+    key = (str(config.home.root), config.settings.brokers)
+    services = _owned.services.get(key)
+    if services is None:
+        role: Role = "outbox" if config.settings.brokers else "log"
+        room = Room(config.home.journal_dir, role, config.settings.journal_bytes)
+        made = Services(role, room, _owned.drainer, _owned.syncer, _watch_process, _sender(config))
+        services = _owned.services.setdefault(key, made)
+        _owned.configs[key] = config
+    return services
+
+
+def _sender(config: Config) -> Sender | None:
+    """Return a sender for a home whose journals go to Kafka; its thread starts with the first of them."""
+    if not config.settings.brokers:
+        return None
+    from runstream.sender import Sender
+
+    return Sender(config.settings, config.home)
+
+
+def _watch_process() -> None:
+    """Hook into the process's forks and its exit; called whenever a producer opens, effective once a process."""
+    if _owned.pid == os.getpid():
+        return
+    _owned.pid = os.getpid()
+    if not _owned.has_hooks:
+        _owned.has_hooks = True
+        atexit.register(_finish)
+        os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_in_child)
+    # A child of multiprocessing ends by os._exit, after its own kind of exit handlers.
+    processes, finalizers = (sys.modules.get(f"multiprocessing.{name}") for name in ("process", "util"))
+    if processes is not None and finalizers is not None and processes.parent_process() is not None:
+        finalizers.Finalize(None, _finish, exitpriority=-100)
+
+
+def _before_fork() -> None:
+    """Let the drainer end what it is at, so that the child finds nothing half done."""
+    if _owned.drainer.lock.acquire(timeout=FORK_WAIT_S):
+        _owned.forking.add(threading.get_ident())
+
+
+def _after_fork() -> None:
+    if threading.get_ident() in _owned.forking:
+        _owned.forking.remove(threading.get_ident())
+        _owned.drainer.lock.release()
+
+
+def _in_child() -> None:
+    """Let go of everything that is the parent's; each producer opens its own at its next use."""
+    _owned.forking.clear()
+    _owned.drainer.reset()
+    _owned.syncer.reset()
+    for key, services in _owned.services.items():
+        services.room.abandon()
+        if services.sender is not None:
+            services.sender.abandon()
+            services.sender = _sender(_owned.configs[key])
+    for producer in list(_owned.producers.values()):
+        producer.abandon()
+
+
+def _finish() -> None:
+    """
+    At the end of the process: close every producer, wait for acknowledgements, end the threads.
+
+    Nothing depends on it: what does not end in time, or is logged later, is in staging, and recovery picks it up.
+    """
+    try:
+        for producer in list(_owned.producers.values()):
+            producer.finish()
+        for key, services in _owned.services.items():
+            if services.sender is not None:
+                _finish_sending(services.sender, key)
+    except KeyboardInterrupt:
+        # Asked to leave at once: everything is on the disk.
+        return
+    finally:
+        _owned.drainer.stop(STOP_WAIT_S)
+        _owned.syncer.stop(STOP_WAIT_S)
+
+
+def _finish_sending(sender: Sender, key: tuple[str, str | None]) -> None:
+    """Wait for what the broker has not acknowledged yet, no longer than RUNSTREAM_EXIT_WAIT."""
+    frames: dict[str, int] = {}
+    for (home, brokers, _), producer in list(_owned.producers.items()):
+        if (home, brokers) == key:
+            frames |= producer.ends()
+    if frames:
+        sender.finish(frames, _owned.configs[key].settings.exit_wait_s)
+    sender.close()
