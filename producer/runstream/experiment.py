@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -104,5 +103,7 @@ class Experiment:
 
     def _repr_html_(self) -> str:
         """Return the experiment as a table, which notebooks show."""
+        import html
+
         cells = "".join(f"<td>{html.escape(text)}</td>" for text in (self._name, self._workspace.name))
         return f"<table><tr><th>Name</th><th>Workspace</th></tr><tr>{cells}</tr></table>"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import html
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from runstream import config, process, rows, status, tags
+from runstream import config, rows, status, tags
 from runstream.experiment import Experiment
 from runstream.logger import Logger
 from runstream.workspace import expect
@@ -19,6 +18,7 @@ from runstream_schemas.points import NO_STEP
 
 if TYPE_CHECKING:
     from runstream.artifacts import Upload
+    from runstream.producer import Producer
     from runstream.reading import Reader, Written
 
 
@@ -60,7 +60,7 @@ class Run(Logger):
         self._uploads: dict[str, Upload] = {}
         created = started or Created(workspace=experiment.workspace.name, experiment=experiment.name)
         # Not a bound method of this object: a cycle would keep a dropped run, and its ring, until the next collection.
-        super().__init__(partial(process.open_producer, self._config, run_id, created))
+        super().__init__(partial(_open_producer, self._config, run_id, created))
 
     # Metrics; log() itself is in logger.py.
 
@@ -391,6 +391,8 @@ class Run(Logger):
 
     def _repr_html_(self) -> str:
         """Return the run as a table with a link to its page, which notebooks show."""
+        import html
+
         heads = "".join(f"<th>{key}</th>" for key, _ in self._facts())
         cells = "".join(f"<td>{html.escape(text)}</td>" for _, text in self._facts())
         link = f'<a href="{html.escape(self.get_portal_url())}" target="_blank" rel="noopener">Run page</a>'
@@ -435,7 +437,16 @@ class Run(Logger):
 
     def _written(self) -> Written:
         """Bring what this process logged to the run into the journal; return how far it goes."""
+        from runstream import process
+
         return process.written(self._id)
+
+
+def _open_producer(settings: config.Config, run_id: str, created: Created) -> Producer:
+    """Open the run's producer; what it needs (mapping, threads, journal) is imported at the first use, too."""
+    from runstream import process
+
+    return process.open_producer(settings, run_id, created)
 
 
 def started(experiment: Experiment, run_id: str | None, created: Created, tags_to_set: Mapping[str, str | None]) -> Run:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 
 from runstream_schemas.ids import check_name
 
@@ -54,4 +53,6 @@ class Workspace:
 
     def _repr_html_(self) -> str:
         """Return the workspace as a table, which notebooks show."""
+        import html
+
         return f"<table><tr><th>Name</th></tr><tr><td>{html.escape(self._name)}</td></tr></table>"
