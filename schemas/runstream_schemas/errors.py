@@ -430,8 +430,8 @@ class OffsetsExpired(SourceError):
     """Retention removed events that were not folded."""
 
     message = (
-        "{topic}/{partition}: events {position} to {beginning - 1} were removed by retention before they "
-        "were folded; set retention.ms=-1 (`runstream topics check`) and fold what is left into a new home"
+        "{topic}/{partition}: the events from {position} to below {beginning} were removed by retention before "
+        "they were folded; set retention.ms=-1 (`runstream topics check`) and fold what is left into a new home"
     )
     topic: str
     partition: int
