@@ -426,7 +426,7 @@ def test_fail_takes_a_message_or_an_exception(run: Run, home_path: Path) -> None
 
 
 def test_a_pickled_run_is_the_same_run(run: Run, home_path: Path) -> None:
-    """Pickle and copy give a run of the same workspace, experiment and id, which shares its producer in this process."""
+    """Pickle and copy give the same run again; in this process they share one producer."""
     for other in (pickle.loads(pickle.dumps(run)), copy.copy(run), copy.deepcopy(run)):
         assert (other.id, other.experiment) == (run.id, run.experiment)
         other.tag("copied")

@@ -8,6 +8,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -142,15 +143,18 @@ def _read(source: Readable, size: int) -> bytes:
     """Read *size* bytes, fewer only at the end: raw streams and sockets give what they have."""
     parts: list[bytes] = []
     missing = size
-    # What a caller's stream gives is only hoped to be bytes.
-    part: Any
-    while missing and (part := source.read(missing)):
-        if not isinstance(part, bytes | bytearray):
-            reason = "the stream gives text: open it in binary mode"
-            raise InvalidValue(name="path_or_stream", value_type=type(source).__name__, reason=reason)
+    while missing and (part := _bytes(source.read(missing))):
         parts.append(part)
         missing -= len(part)
     return b"".join(parts)
+
+
+def _bytes(part: object) -> bytes:
+    """Return what a caller's stream gave, of which bytes are only hoped for."""
+    if isinstance(part, bytes | bytearray):
+        return bytes(part)
+    reason = "the stream gives no bytes: open it in binary mode"
+    raise InvalidValue(name="path_or_stream", value_type=type(part).__name__, reason=reason)
 
 
 def _copy(head: bytes, source: Readable, target: BinaryIO) -> tuple[int, str]:
@@ -212,12 +216,12 @@ def _save_remote(head: bytes, source: Readable, root: str) -> Content:
 def _file_system(uri: str) -> tuple[Any, str]:
     """Return the fsspec file system of *uri* and the path inside it."""
     try:
-        import fsspec.core
+        core = import_module("fsspec.core")
     except ImportError as error:
         reason = "a store given by URI needs fsspec: pip install fsspec, and its driver such as s3fs"
         raise ConfigError(name="RUNSTREAM_ARTIFACTS", value=uri, reason=reason) from error
     try:
-        files, path = fsspec.core.url_to_fs(uri)
+        files, path = core.url_to_fs(uri)
     except (ValueError, ImportError) as error:
         raise ConfigError(name="RUNSTREAM_ARTIFACTS", value=uri, reason=str(error)) from error
     return files, path

@@ -12,6 +12,7 @@ from runstream import config, rows, status, tags
 from runstream.experiment import Experiment
 from runstream.logger import Logger
 from runstream.workspace import expect
+from runstream_schemas.errors import JournalUnavailable
 from runstream_schemas.events import Change, Created, PropertiesAdded, RunEvent, StatusChanged, TagEvent
 from runstream_schemas.ids import check_run_id
 from runstream_schemas.points import NO_STEP
@@ -168,7 +169,11 @@ class Run(Logger):
         """
         added = tags.checked_properties(properties)
         tags.claim(self._id, self._properties, self._reader().known_properties(), added)
-        self._append_change(PropertiesAdded(added))
+        try:
+            self._append_change(PropertiesAdded(added))
+        except JournalUnavailable:
+            tags.release(self._properties, added)
+            raise
 
     def get_properties(self) -> dict[str, str]:
         """Read the run's properties. Raises as get_metrics() does."""
@@ -297,7 +302,8 @@ class Run(Logger):
         Raises:
             FlushTimeout: it took longer; nothing is lost, the journal keeps it.
         """
-        self.producer.flush(timeout_seconds)
+        if self._producer is not None:
+            self._producer.flush(timeout_seconds)
 
     def complete(self) -> None:
         """End the run as Completed: everything is in the journal and on the disk when this returns."""
@@ -376,7 +382,7 @@ class Run(Logger):
         """The last status that this object set or read; read from the history when it knows none."""
         return self._status or self.get_status()
 
-    def __reduce__(self) -> tuple[type[Run], tuple[Experiment, str]]:
+    def __reduce__(self) -> tuple[object, tuple[Experiment, str]]:
         return Run, (self._experiment, self._id)
 
     def _facts(self) -> list[tuple[str, str]]:

@@ -64,6 +64,12 @@ def claim(run_id: str, claimed: dict[str, object], known: Mapping[str, str], add
             raise PropertyExists(run_id=run_id, key=key)
 
 
+def release(claimed: dict[str, object], added: Iterable[str]) -> None:
+    """Give back keys that were claimed and could not be written."""
+    for key in added:
+        claimed.pop(key, None)
+
+
 def checked_text(what: str, text: object) -> str:
     """
     Return *text* when an event can hold it.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from runstream_schemas.ids import check_name
 
 
