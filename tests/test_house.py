@@ -49,17 +49,19 @@ ALLOWED: dict[str, dict[str, tuple[str, ...]]] = {
         # The demo is a user's training script: the one place that logs with the SDK.
         "runstream": ("demo/",),
         "sklearn": ("demo/",),
+        "joblib": ("demo/",),  # scikit-learn's own way to keep a model
         "matplotlib": ("demo/",),
     },
     "runstream_dashboard": {
         "runstream_consumer": ("",),
         "streamlit": ("",),
+        "starlette": ("server.py",),  # Streamlit's own server, which serves the grid's files too
         "numpy": ("",),
         "pandas": ("",),
     },
 }
 # Longer than the limit for a reason that its docstring tells.
-LONG_FILES = {"producer/runstream/run.py"}
+LONG_FILES = {"producer/runstream/run.py", "schemas/runstream_schemas/errors.py"}
 
 
 def imports(path: Path) -> Iterator[tuple[int, str]]:
@@ -159,9 +161,13 @@ def test_public_names_are_the_ones_exported() -> None:
     """`runstream.__all__` holds exactly the names a user sees in the package."""
     code = """
 import json, runstream, types
-seen = [n for n in vars(runstream) if not n.startswith("_") and not isinstance(vars(runstream)[n], types.ModuleType)]
-public = sorted(n for n in runstream.__all__ if not n.startswith("_"))
-print(json.dumps({"seen": sorted(set(seen) - {"annotations"}), "all": public}))
+public = sorted(name for name in runstream.__all__ if not name.startswith("_"))
+seen = [
+    name
+    for name, value in vars(runstream).items()
+    if not name.startswith("_") and (name in public or not isinstance(value, types.ModuleType))
+]
+print(json.dumps({"seen": sorted(seen), "all": public}))
 """
     answer = run_python(code)
 

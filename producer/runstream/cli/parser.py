@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
-from runstream.cli import check, exits, pipeline, processes, reading
+from runstream.cli import check, exits, following, pipeline, processes, reading
 
 Call = Callable[[argparse.Namespace], int]
 Commands = argparse._SubParsersAction
@@ -123,10 +123,11 @@ def _reading(commands: Commands[argparse.ArgumentParser]) -> None:
     runs.add_argument("--metric", action="append", default=[], metavar="NAME", help="add its last value; repeatable")
     runs.add_argument("--limit", type=int, default=50, metavar="N", help="at most so many (50)")
     runs.add_argument("--format", choices=FORMATS, default="table")
-    show = _command(commands, "show", reading.show, "Show one run: status, tags, properties, metrics, files")
+    runs.add_argument("--json", action="store_const", const="json", dest="format", help="the same as --format json")
+    show = _command(commands, "show", following.show, "Show one run: status, tags, properties, metrics, files")
     show.add_argument("run", metavar="RUN", help="its id, or a beginning that no other run has")
     show.add_argument("--json", action="store_true", help="one JSON object")
-    tail = _command(commands, "tail", reading.tail, "Follow one run's points in the terminal until it ends")
+    tail = _command(commands, "tail", following.tail, "Follow one run's points in the terminal until it ends")
     tail.add_argument("run", metavar="RUN", help="its id, or a beginning that no other run has")
     tail.add_argument("--metric", action="append", default=[], metavar="NAME", help="only this one; may be repeated")
     tail.add_argument("--lines", type=int, default=10, metavar="N", help="start with the last N points (10)")

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
 import sys
 from dataclasses import asdict
 
-from runstream.cli.exits import FAILED, OK
+from runstream import sender
+from runstream.cli.exits import FAILED, OK, TRY_AGAIN
+from runstream.cli.processes import require
 from runstream_schemas import settings
 from runstream_schemas.errors import ConfigError, RunstreamError
+from runstream_schemas.home import Home
+from runstream_schemas.recovery import recover
 from runstream_schemas.settings import Settings
 
 
@@ -64,3 +69,51 @@ def check_topics(options: argparse.Namespace) -> int:
     if not found and not options.json:
         print(f"the topics of {parsed.topic_prefix} are in order", file=sys.stderr)
     return FAILED if any(finding.level == "error" for finding in found) else OK
+
+
+def sync(options: argparse.Namespace) -> int:
+    """Complete and hand on what dead processes left in this home; say how much, and what is still to do."""
+    parsed = settings.parse(os.environ)
+    home = Home(parsed.home)
+    if parsed.brokers:
+        return _sent(sender.sync(parsed, home, to_kafka=options.to_kafka, timeout_s=options.timeout), home)
+    if options.to_kafka:
+        brokers_settings()
+    n_recovered = sum(recover(folder) is not None for folder in home.producers())
+    print(f"recovered the journals of {n_recovered} dead processes in {home.journal_dir}")
+    return _folded()
+
+
+def _sent(done: sender.Synced, home: Home) -> int:
+    print(f"sent {done.n_sent:,} events of {done.n_producers} journals")
+    if not done.n_unfinished:
+        return OK
+    why = f": {done.trouble}" if done.trouble else "; call it again, or raise --timeout"
+    print(f"runstream: {done.n_unfinished} journals are not wholly sent{why}", file=sys.stderr)
+    print(f"runstream: nothing is lost, they stay in {home.journal_dir}", file=sys.stderr)
+    return FAILED if done.trouble and not done.trouble.retriable else TRY_AGAIN
+
+
+def _folded() -> int:
+    if importlib.util.find_spec("duckdb") is None:
+        print("they are folded by whoever reads this home: runstream[consumer] is not installed here")
+        return OK
+    from runstream_consumer.history import connect
+
+    # Whoever opens an embedded history folds what the journals hold first, or asks the consumer that does.
+    with connect() as past:
+        seen = past.watermark()
+    print(f"the history holds {seen.n_events:,} events")
+    return OK
+
+
+def token(options: argparse.Namespace) -> int:
+    """Print the token on standard output, for a file or a secret store."""
+    require("`runstream token`", "consumer", "duckdb")
+    from runstream_consumer.serve import read_or_make_token, read_server
+
+    home = Home(settings.parse(os.environ).home)
+    print(read_or_make_token(home, rotate=options.rotate))
+    if options.rotate and read_server(home):
+        print("runstream: the running consumer takes the new token when it is started again", file=sys.stderr)
+    return OK

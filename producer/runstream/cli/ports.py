@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 from runstream_schemas.errors import ConfigError
@@ -64,14 +65,18 @@ def holder(port: int) -> str:
     """Return the command and pid that listen on a port, as far as this user may see them."""
     inodes = _listening_inodes(port)
     for process in Path("/proc").glob("[0-9]*"):
-        try:
-            opened = {os.readlink(descriptor) for descriptor in (process / "fd").iterdir()}
-            if opened & inodes:
+        with suppress(OSError):  # it has ended, or belongs to somebody else
+            if any(_target(descriptor) in inodes for descriptor in (process / "fd").iterdir()):
                 words = (process / "cmdline").read_bytes().split(b"\0")
                 return f"pid {process.name} ({b' '.join(words[:4]).decode(errors='replace').strip()})"
-        except OSError:
-            continue  # it has ended, or belongs to somebody else
     return "another user's process"
+
+
+def _target(descriptor: Path) -> str:
+    try:
+        return os.readlink(descriptor)
+    except OSError:
+        return ""  # closed since the folder was read
 
 
 def _listening_inodes(port: int) -> set[str]:

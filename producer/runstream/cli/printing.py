@@ -39,7 +39,7 @@ def write(columns: Sequence[str], rows: Iterable[Row], form: str, out: TextIO) -
 
 
 def _write_table(columns: Sequence[str], rows: Sequence[Row], out: TextIO) -> None:
-    cells = [[_cell(value) for value in row] for row in rows]
+    cells = [[cell(value) for value in row] for row in rows]
     widths = [max(map(_width, column)) for column in zip(columns, *cells, strict=True)]
     right = [
         any(isinstance(value, (int, float)) for value in column)
@@ -113,7 +113,8 @@ def _csv_cell(value: object) -> object:
     )
 
 
-def _cell(value: object) -> str:
+def cell(value: object) -> str:
+    """Return a value as a table shows it: floats with six digits, on one line, cut where it is long."""
     if value is None:
         return NOTHING
     if isinstance(value, float):

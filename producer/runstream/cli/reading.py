@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runstream.cli import printing
 from runstream.cli.exits import OK
-from runstream_schemas.errors import ConfigError, RunNotFound
+from runstream_schemas import settings
+from runstream_schemas.errors import ConfigError, HistoryUnreachable, RunNotFound
+from runstream_schemas.home import Home
 
 if TYPE_CHECKING:
     from runstream_consumer.history import History
+
+
+CONNECT = """\
+-- DuckDB {version} and no other: its remote protocol does not talk to other versions.
+INSTALL httpfs; LOAD httpfs; INSTALL quack; LOAD quack;
+ATTACH 'quack:{address}' AS runstream (TYPE quack, TOKEN '{token}');
+-- The text runs where the history is, and only its answer travels:
+FROM runstream.query('from run order by created_at desc limit 10');"""
 
 
 def history() -> AbstractContextManager[History]:
@@ -34,7 +48,6 @@ def runs(options: argparse.Namespace) -> int:
             page_size=options.limit,
             metrics=tuple(options.metric),
         )
-    form = "json" if options.json else options.format
     columns = ["run_id", "number", "experiment", "display_name", "status", "created_at", *options.metric]
     rows = [
         [
@@ -43,8 +56,8 @@ def runs(options: argparse.Namespace) -> int:
         ]
         for row in page.rows
     ]
-    printing.write(columns, rows, form, sys.stdout)
-    if form == "table" and page.total > len(rows):
+    printing.write(columns, rows, options.format, sys.stdout)
+    if options.format == "table" and page.total > len(rows):
         print(f"{len(rows)} of {page.total} runs; --limit shows more", file=sys.stderr)
     return OK
 
@@ -57,11 +70,63 @@ def resolved(past: History, run: str) -> str:
         RunNotFound: no run's id starts so.
         ConfigError: several do; the message lists some.
     """
-    found = [
-        str(row[0]) for row in past.sql("select run_id from run where starts_with(run_id, ?) limit 6", [run]).fetchall()
-    ]
+    rows = past.sql("select run_id from run where starts_with(run_id, ?) order by run_id limit 6", [run]).fetchall()
+    found = [str(row[0]) for row in rows]
     if run in found or len(found) == 1:
         return run if run in found else found[0]
     if not found:
         raise RunNotFound(run, "this history")
     raise ConfigError("RUN", run, f"is the beginning of several ids: {', '.join(found)}")
+
+
+def sql(options: argparse.Namespace) -> int:
+    """Print or write what one statement gives."""
+    if options.connect:
+        print(connect_lines())
+        return OK
+    if not options.statement:
+        raise ConfigError("STATEMENT", "", 'is missing; try `runstream sql "from run"`, or - to read standard input')
+    statement = sys.stdin.read() if options.statement == "-" else options.statement
+    with history() as past:
+        relation = past.sql(statement)
+        columns = _unique(relation.columns)
+        if options.output is None:
+            printing.write(columns, relation.fetchall(), options.format, sys.stdout)
+        elif options.output.suffix == ".parquet":
+            relation.write_parquet(str(options.output))
+        elif options.output.suffix in {".csv", ".json"}:
+            with options.output.open("w", encoding="utf-8") as out:
+                printing.write(columns, relation.fetchall(), options.output.suffix[1:], out)
+        else:
+            raise ConfigError("--output", str(options.output), "must end in .parquet, .csv or .json")
+    return OK
+
+
+def _unique(columns: Sequence[str]) -> list[str]:
+    """Name a repeated column with its place, so that no value is lost where names are keys."""
+    return [name if columns.index(name) == place else f"{name}_{place + 1}" for place, name in enumerate(columns)]
+
+
+def connect_lines() -> str:
+    """
+    Return what to type into another DuckDB, so that it reads this history.
+
+    Raises:
+        HistoryUnreachable: no consumer serves it.
+        ConfigError: the token of RUNSTREAM_SERVER cannot be read.
+    """
+    from runstream_consumer.serve import read_server
+
+    parsed = settings.parse(os.environ)
+    found = read_server(Home(parsed.home))
+    if parsed.server:
+        address, token_file = parsed.server, parsed.token_file or Home(parsed.home).token_path
+    elif found:
+        address, token_file = f"{found.host}:{found.port}", Path(found.token_file)
+    else:
+        raise HistoryUnreachable(str(parsed.home), "no consumer runs in this home")
+    try:
+        token = token_file.read_text(encoding="ascii").strip()
+    except OSError as error:
+        raise ConfigError("RUNSTREAM_TOKEN_FILE", str(token_file), f"cannot be read ({error.strerror})") from error
+    return CONNECT.format(version=metadata.version("duckdb"), address=address, token=token)

@@ -1,31 +1,35 @@
-"""Consumer and dashboard in one command: who runs already, who must be started, and how all of it ends together."""
+"""`up`: the consumer and the dashboard as two children of one command, started, restarted and ended together."""
 
 from __future__ import annotations
 
 import ctypes
-import ipaddress
-import json
 import os
 import signal
 import subprocess
 import sys
 import threading
+import time
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from runstream.cli import ports
-from runstream.cli.exits import FAILED, OK
-from runstream_schemas.errors import ConfigError
+from runstream.cli.exits import FAILED, OK, TRY_AGAIN
 from runstream_schemas.home import Home
 
 READY_WITHIN_S = 90.0
 """Streamlit answers after 2-4 s; two busy cores have taken it half a minute."""
 
-ENDS_WITHIN_S = 5.0
+ENDS_WITHIN_S = 20.0
+"""A consumer writes a checkpoint before it ends."""
+
+LOOK_EVERY_S = 0.2
+LONGEST_PAUSE_S = 10.0
+
+Ready = Callable[[int, str], bool]
+"""Does a dashboard answer on this port of this host?"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +41,46 @@ class View:
     may_open_browser: bool = True
 
 
-@dataclass(slots=True)
-class Dashboard:
-    """The dashboard's process, a child of this one, and what was learnt about it."""
+class Child:
+    """
+    A process that ends when this one does, however that ends.
 
-    url: str
-    process: subprocess.Popen[bytes]
-    log_path: Path
-    ended: threading.Event = field(default_factory=threading.Event)
+    Args:
+        command: what to run.
+        environment: variables beside those of this process.
+        log_path: where its output goes, appended; None = to this process's own.
+    """
 
-    def close(self) -> None:
-        """End the child and wait for it."""
-        self.ended.set()
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str], log_path: Path | None = None) -> None:
+        self._command = list(command)
+        self._environment = {**os.environ, **environment}
+        self.log_path = log_path
+        self.n_starts = 0
+        self.start()
+
+    def start(self) -> None:
+        """Start it, or start it again."""
+        self.n_starts += 1
+        self.started_at_s = time.monotonic()
+        with open(self.log_path or os.devnull, "ab") as log:
+            self.process = subprocess.Popen(
+                self._command,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log if self.log_path else None,
+                stderr=log if self.log_path else None,
+                # Not in the terminal's foreground group: Ctrl-C reaches us, and we end it in order.
+                start_new_session=True,
+                preexec_fn=_end_with_parent,  # noqa: PLW1509 - this process has no other thread
+            )
+
+    @property
+    def exit_code(self) -> int | None:
+        """Its exit code; None while it runs."""
+        return self.process.poll()
+
+    def end(self) -> None:
+        """Ask it to end, wait, and insist."""
         self.process.terminate()
         try:
             self.process.wait(ENDS_WITHIN_S)
@@ -57,46 +89,103 @@ class Dashboard:
             self.process.wait()
 
 
-def refuse_open_door(listen: str, may_anyone_look: bool) -> None:
+def _end_with_parent() -> None:
+    """Ask Linux to end this child when the parent is gone, even by SIGKILL (PR_SET_PDEATHSIG)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+
+
+class Household:
     """
-    Demand a spoken word before the dashboard leaves this machine: it asks nobody who they are.
+    The children, and the address that they are reached at.
 
-    Raises:
-        ConfigError: *listen* is not loopback and nothing allows strangers.
+    Args:
+        home: whose history they serve.
+        view: of the dashboard.
+        dashboard: its command line, for a port and a host.
+        ready: its health check.
+        consumes: start a consumer too; False beside a running one.
     """
-    if not may_anyone_look and not is_loopback(listen):
-        reason = "would show every run to whoever reaches it; add --allow-anonymous, or a proxy with a login in front"
-        raise ConfigError("--listen", listen, reason)
 
+    def __init__(
+        self, home: Home, view: View, dashboard: Callable[[int, str], list[str]], ready: Ready, consumes: bool
+    ) -> None:
+        self._home, self._view, self._ready = home, view, ready
+        self._port = ports.choose(view.listen, view.port)
+        self.url = address(view.listen, self._port)
+        home.logs_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._told = threading.Event()
+        self._is_announced = False
+        quiet = {} if os.environ.get("RUNSTREAM_LOG_LEVEL") else {"RUNSTREAM_LOG_LEVEL": "WARNING"}
+        consume = [sys.executable, "-m", "runstream.cli", "consume", "--listen", view.listen]
+        self._consumer = Child(consume, quiet) if consumes else None
+        self._dashboard = Child(dashboard(self._port, view.listen), {}, home.logs_dir / "dashboard.log")
 
-def is_loopback(host: str) -> bool:
-    """Say whether only this machine reaches an address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    def stay(self) -> int:
+        """Look after the children until this process is told to end, or one of them cannot go on; return the code."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._told.set())
+        try:
+            while not self._told.wait(LOOK_EVERY_S):
+                code = self._look()
+                if code is not None:
+                    return code
+            return OK
+        finally:
+            self._dashboard.end()
+            if self._consumer is not None:
+                self._consumer.end()
+            else:
+                tell(self._home, None)
 
-
-def running(home: Home) -> dict[str, Any] | None:
-    """Return what server.json says while the consumer that wrote it lives; None for a missing or a stale file."""
-    try:
-        told = json.loads(home.server_json.read_text(encoding="utf-8"))
-        os.kill(int(told["pid"]), 0)
-    except (OSError, ValueError, KeyError, TypeError):
+    def _look(self) -> int | None:
+        """Return an exit code if it is over, else do what is due."""
+        if self._dashboard.exit_code is not None:
+            print(f"runstream: the dashboard ended; {self._dashboard.log_path} says why", file=sys.stderr)
+            return FAILED
+        if self._consumer is not None and (code := self._consumer.exit_code) is not None:
+            # Crash-only: it ends where a fresh process must read its positions, or where waiting helps.
+            if code not in (TRY_AGAIN, -signal.SIGKILL):
+                return code or FAILED
+            pause_s = min(LONGEST_PAUSE_S, 0.5 * 2.0 ** min(self._consumer.n_starts, 6))
+            if time.monotonic() - self._consumer.started_at_s < pause_s:
+                return None
+            self._consumer.start()
+        if not self._is_announced:
+            return self._announce()
+        # A consumer that was started again has written server.json anew.
+        tell(self._home, self.url)
         return None
-    return dict(told)
+
+    def _announce(self) -> int | None:
+        if self._ready(self._port, self._view.listen):
+            self._is_announced = True
+            print(f"Dashboard: {self.url}", flush=True)
+            _open_browser(self.url, self._view)
+        elif time.monotonic() - self._dashboard.started_at_s > READY_WITHIN_S:
+            print(f"runstream: the dashboard does not answer; {self._dashboard.log_path} says why", file=sys.stderr)
+            return FAILED
+        return None
 
 
-def tell(home: Home, url: str | None, pid: int | None) -> None:
-    """Write the dashboard's address into server.json, or take it out, for get_portal_url() and a second `up`."""
-    told = running(home)
-    if told is None:
-        return
-    told |= {"dashboard": url, "dashboard_pid": pid}
-    partial = home.server_json.with_suffix(f".{os.getpid()}")
-    partial.write_text(json.dumps(told, indent=1), encoding="utf-8")
-    partial.chmod(0o600)
-    partial.replace(home.server_json)
+def tell(home: Home, url: str | None) -> None:
+    """Write the dashboard's address into server.json, or take it out: get_portal_url() and a second `up` read it."""
+    from runstream_consumer.serve import read_server, write_server
+
+    told = read_server(home)
+    if told is not None and told.dashboard != url:
+        write_server(home, replace(told, dashboard=url))
+
+
+def answering(home: Home, ready: Ready) -> str | None:
+    """Return the address of the dashboard that server.json tells, if it answers."""
+    from runstream_consumer.serve import read_server
+
+    told = read_server(home)
+    if told is None or not told.dashboard:
+        return None
+    host, _, port = told.dashboard.removeprefix("http://").rpartition(":")
+    return told.dashboard if ready(int(port), host.strip("[]")) else None
 
 
 def address(listen: str, port: int) -> str:
@@ -105,78 +194,8 @@ def address(listen: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def answers(url: str, ready: Callable[[int, str], bool]) -> bool:
-    """Ask a dashboard at an address that was written down whether it is still there."""
-    host, _, port = url.removeprefix("http://").rpartition(":")
-    return ready(int(port), host.strip("[]"))
-
-
-def start(home: Home, view: View, command: Callable[[int, str], list[str]]) -> Dashboard:
-    """
-    Start the dashboard as a child that ends when this process does, however that ends.
-
-    Raises:
-        ConfigError: its port is taken.
-    """
-    port = ports.choose(view.listen, view.port)
-    home.logs_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    log_path = home.logs_dir / "dashboard.log"
-    with log_path.open("ab") as log:
-        process = subprocess.Popen(
-            command(port, view.listen),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            # Not in the terminal's foreground group: Ctrl-C reaches us, and we end it in order.
-            start_new_session=True,
-            preexec_fn=_end_with_parent,  # noqa: PLW1509 - this process has no other thread yet
-        )
-    return Dashboard(address(view.listen, port), process, log_path)
-
-
-def _end_with_parent() -> None:
-    """Ask Linux to end this child when the parent's main thread is gone, even by SIGKILL (PR_SET_PDEATHSIG)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGTERM)
-
-
-def announce(dashboard: Dashboard, home: Home, view: View, ready: Callable[[int, str], bool]) -> threading.Thread:
-    """Print the address once the dashboard answers, and end this process when it dies; from a thread of its own."""
-
-    def watch() -> None:
-        port = int(dashboard.url.rpartition(":")[2])
-        pause = threading.Event()
-        n_polls = int(READY_WITHIN_S / 0.2)
-        while n_polls and dashboard.process.poll() is None and not ready(port, view.listen):
-            n_polls -= 1
-            pause.wait(0.2)
-        if dashboard.process.poll() is None and not dashboard.ended.is_set():
-            tell(home, dashboard.url, dashboard.process.pid)
-            print(f"Dashboard: {dashboard.url}", flush=True)
-            _open_browser(dashboard.url, view)
-            dashboard.process.wait()
-        if not dashboard.ended.is_set():
-            print(f"runstream: the dashboard ended; {dashboard.log_path} says why", file=sys.stderr, flush=True)
-            # One of two that belong together has gone: the other ends too, and whoever supervises starts both.
-            os.kill(os.getpid(), signal.SIGTERM)
-
-    thread = threading.Thread(target=watch, name="runstream-dashboard", daemon=True)
-    thread.start()
-    return thread
-
-
 def _open_browser(url: str, view: View) -> None:
     # Without a screen the standard library would start a text browser in this terminal.
     if view.may_open_browser and (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         with suppress(webbrowser.Error):
             webbrowser.open(url)
-
-
-def attended(dashboard: Dashboard) -> int:
-    """Wait until the dashboard ends or this process is told to; for a dashboard beside somebody else's consumer."""
-    told = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: told.set())
-    while not told.wait(0.5) and dashboard.process.poll() is None:
-        pass
-    return OK if told.is_set() and not dashboard.process.poll() else FAILED

@@ -1,0 +1,158 @@
+"""`show` and `tail`: one run in a terminal, whole or as it grows."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from runstream.cli import printing
+from runstream.cli.exits import OK
+from runstream.cli.reading import history, resolved
+
+if TYPE_CHECKING:
+    from runstream_consumer.history import History
+
+POLL_S = 1.0
+TERMINAL = ("Completed", "Failed", "Canceled")
+COLUMNS = ("logged_at", "step", "name", "column_name", "value")
+
+
+def show(options: argparse.Namespace) -> int:
+    """Print what is known about one run."""
+    with history() as past:
+        run_id = resolved(past, options.run)
+        row = past.run(run_id)
+        metrics = past.metric_list([run_id])
+        files = past.artifacts(run_id)
+    if options.json:
+        facts: dict[str, Any] = asdict(row) | {
+            "metrics": [asdict(metric) for metric in metrics],
+            "artifacts": [{k: v for k, v in asdict(file).items() if k != "content"} for file in files],
+        }
+        printing.write_object(facts, sys.stdout)
+        return OK
+    _print_facts(asdict(row))
+    _print_part("tags", ("key", "value"), list(row.tags.items()))
+    _print_part("properties", ("key", "value"), list(row.properties.items()))
+    columns = ("name", "column_name", "form", "n", "last_value", "min_value", "max_value")
+    _print_part("metrics", columns, [[getattr(metric, column) for column in columns] for metric in metrics])
+    _print_part("files", ("path", "size_bytes", "sha256"), [(f.path, f.size_bytes, f.sha256[:12]) for f in files])
+    return OK
+
+
+def _print_facts(facts: dict[str, Any]) -> None:
+    told = {key: value for key, value in facts.items() if value not in (None, "") and not isinstance(value, dict)}
+    width = max(map(len, told))
+    for key, value in told.items():
+        print(f"{key:<{width}}  {printing.text(value)}")
+
+
+def _print_part(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    if rows:
+        print(f"\n{title}")
+        printing.write(columns, rows, "table", sys.stdout)
+
+
+def tail(options: argparse.Namespace) -> int:
+    """Print the last points of a run, then each new one, until the run has ended and all of it is printed."""
+    with history() as past:
+        run_id = resolved(past, options.run)
+        follower = Follower(past, run_id, options.metric)
+        rows = follower.last(past, options.lines)
+    pause = threading.Event()
+    has_ended = False
+    while True:
+        for row in rows:
+            _print_point(row, options.json)
+        sys.stdout.flush()
+        if has_ended:
+            return OK
+        pause.wait(POLL_S)
+        with history() as past:
+            # Asked before the points: what a run logged before it ended is then certainly among them.
+            has_ended = past.run(run_id).status in TERMINAL
+            rows = follower.new(past)
+
+
+class Follower:
+    """
+    Reads the points of one run that have not been read yet.
+
+    How far it has read is one point index a producer: each producer's points are numbered as they were logged.
+
+    Args:
+        past: the history, as it is now; points in it count as read.
+        run_id: of the run.
+        names: of the metrics to follow; none = all.
+    """
+
+    def __init__(self, past: History, run_id: str, names: Sequence[str]) -> None:
+        chosen = f" and name in ({', '.join('?' * len(names))})" if names else ""
+        self._where = f"where run_id = ?{chosen}"
+        self._parameters = [run_id, *names]
+        rows = past.sql(f'select producer_id, max("index") from metric {self._where} group by 1', self._parameters)
+        self._read: dict[str, int] = dict(rows.fetchall())
+
+    def last(self, past: History, n: int) -> list[Point]:
+        """Return the last *n* of the points already read, oldest first."""
+        if not self._read or n <= 0:
+            return []
+        order = 'order by logged_at desc, producer_id desc, "index" desc limit ?'
+        condition, marks = self._read_condition()
+        rows = self._points(past, f"and ({condition}) {order}", [*marks, n])
+        return rows[::-1]
+
+    def new(self, past: History) -> list[Point]:
+        """Return the points that came since the last call, in the order of their clocks."""
+        condition, marks = self._read_condition()
+        rows = self._points(past, f'and not ({condition}) order by logged_at, producer_id, "index"', marks)
+        for row in rows:
+            self._read[row.producer_id] = max(row.index, self._read.get(row.producer_id, -1))
+        return rows
+
+    def _read_condition(self) -> tuple[str, list[object]]:
+        parts = ['producer_id = ? and "index" <= ?'] * len(self._read)
+        return " or ".join(parts) or "false", [part for mark in self._read.items() for part in mark]
+
+    def _points(self, past: History, rest: str, parameters: list[object]) -> list[Point]:
+        columns = 'logged_at, step, name, column_name, value, text, kind, producer_id, "index"'
+        statement = f"select {columns} from metric {self._where} {rest}"
+        return [Point(*row) for row in past.sql(statement, [*self._parameters, *parameters]).fetchall()]
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One point as the view `metric` gives it."""
+
+    logged_at: datetime
+    step: int
+    name: str
+    column_name: str | None
+    value: float | None
+    text: str | None
+    kind: str
+    producer_id: str
+    index: int
+
+    @property
+    def logged(self) -> float | int | bool | str | None:
+        """The value as it was logged, of Python's type."""
+        if self.kind == "text" or self.kind == "none":
+            return self.text
+        if self.kind == "int":
+            return int(self.text) if self.text is not None else int(self.value or 0)
+        return bool(self.value) if self.kind == "bool" else self.value
+
+
+def _print_point(point: Point, is_json: bool) -> None:
+    if is_json:
+        row = (point.logged_at, point.step, point.name, point.column_name, point.logged)
+        printing.write_line(COLUMNS, row, sys.stdout)
+    else:
+        name = point.name if point.column_name is None else f"{point.name}.{point.column_name}"
+        print(f"{point.logged_at.astimezone():%H:%M:%S.%f}"[:-3], f"{point.step:>8}", name, printing.cell(point.logged))

@@ -1,0 +1,217 @@
+"""The command as a newcomer and a script meet it: exit codes, messages, forms of output."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import os
+import socket
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from runstream.cli import exits, main, parser, ports, printing, processes
+from runstream_schemas import settings
+from runstream_schemas.errors import ConfigError
+
+
+def call(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in a process of its own, as a shell would, with this test's environment and more."""
+    command = [sys.executable, "-m", "runstream.cli", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **environment})
+
+
+def shown(columns: list[str], rows: list[list[object]], form: str) -> str:
+    """Return what printing.write writes."""
+    out = io.StringIO()
+    printing.write(columns, rows, form, out)
+    return out.getvalue()
+
+
+def test_an_unknown_setting_ends_a_command_with_the_nearest_name() -> None:
+    """A misspelt RUNSTREAM_* variable is refused with 2, in one line, with what was meant."""
+    done = call("runs", RUNSTREAM_BROKER="localhost:9092")
+
+    assert done.returncode == exits.USAGE
+    assert done.stderr == ("runstream: RUNSTREAM_BROKER is no setting of runstream; did you mean RUNSTREAM_BROKERS?\n")
+
+
+def test_a_wrong_value_of_a_setting_is_refused_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A RUNSTREAM_BROKERS without a port ends with 2 and says what is wrong with it."""
+    monkeypatch.setenv("RUNSTREAM_BROKERS", "localhost")
+
+    code = main(["topics", "check"])
+
+    assert code == exits.USAGE
+    assert capsys.readouterr().err.splitlines() == [
+        "runstream: RUNSTREAM_BROKERS='localhost': 'localhost' is not host:port"
+    ]
+
+
+def test_topics_without_brokers_say_which_variable_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
+    """`topics create` in embedded mode ends with 2 and names RUNSTREAM_BROKERS."""
+    code = main(["topics", "create"])
+
+    assert code == exits.USAGE
+    assert "RUNSTREAM_BROKERS" in capsys.readouterr().err
+
+
+def test_a_missing_extra_is_named_with_the_line_that_installs_it(tmp_path: Path) -> None:
+    """Without DuckDB, `runs` ends with 2 and the pip line; no traceback."""
+    (tmp_path / "duckdb.py").write_text("raise ModuleNotFoundError('no duckdb here', name='duckdb')")
+
+    done = call("runs", PYTHONPATH=str(tmp_path))
+
+    assert done.returncode == exits.USAGE
+    assert (
+        done.stderr
+        == "runstream: this command needs duckdb, which is not installed; pip install 'runstream[consumer]'\n"
+    )
+
+
+def test_wrong_arguments_end_with_two() -> None:
+    """The parser's own number is the documented one for wrong usage."""
+    with pytest.raises(SystemExit) as ended:
+        main(["runs", "--no-such-option"])
+
+    assert ended.value.code == exits.USAGE
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["up", "demo", "consume", "dashboard", "sync", "token", "runs", "show", "tail", "sql", "check", "version"],
+)
+def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """`runstream COMMAND --help` prints its options and ends with 0."""
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+
+    assert ended.value.code == exits.OK
+    assert f"usage: runstream {command}" in capsys.readouterr().out
+
+
+def test_help_names_settings_and_exit_codes() -> None:
+    """`runstream --help` tells the variables that matter most, and every exit code."""
+    text = parser.build().format_help()
+
+    assert all(name in text for name in ("RUNSTREAM_HOME", "RUNSTREAM_BROKERS", "RUNSTREAM_SERVER"))
+    assert all(meaning in text for meaning in exits.MEANING.values())
+
+
+def test_version_prints_what_a_bug_report_needs(capsys: pytest.CaptureFixture[str]) -> None:
+    """`version --json` holds runstream, Python and DuckDB, and works with wrong settings."""
+    code = main(["version", "--json"])
+    told = json.loads(capsys.readouterr().out)
+
+    assert code == exits.OK
+    assert {"runstream", "python", "kafka-python", "duckdb", "system"} <= set(told)
+
+
+def test_check_finds_the_misspelt_setting(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """`check` does not stop at a wrong name: it lists it as an error beside everything else, and ends with 1."""
+    monkeypatch.setenv("RUNSTREAM_HOMES", "x")
+
+    code = main(["check", "--json"])
+    told = json.loads(capsys.readouterr().out)
+    errors = [finding for finding in told["findings"] if finding["level"] == "error"]
+
+    assert code == exits.FAILED
+    assert [error["part"] for error in errors] == ["RUNSTREAM_HOMES"]
+    assert "RUNSTREAM_HOME" in errors[0]["text"]
+
+
+def test_check_lists_every_setting(capsys: pytest.CaptureFixture[str]) -> None:
+    """`check` on an untouched machine finds no error and shows each variable."""
+    code = main(["check"])
+    out = capsys.readouterr().out
+
+    assert code == exits.OK, out
+    assert [s.name for s in settings.SETTINGS if s.name not in out] == ["RUNSTREAM_FAILPOINT"]
+
+
+def test_json_keeps_what_json_cannot_say() -> None:
+    """NaN and infinities are null in JSON, with a field beside them that says which they were."""
+    text = shown(["step", "value"], [[0, math.nan], [1, math.inf], [2, -math.inf], [3, 0.5]], "json")
+
+    assert json.loads(text) == [
+        {"step": 0, "value": None, "value_nonfinite": "nan"},
+        {"step": 1, "value": None, "value_nonfinite": "inf"},
+        {"step": 2, "value": None, "value_nonfinite": "-inf"},
+        {"step": 3, "value": 0.5, "value_nonfinite": None},
+    ]
+
+
+def test_json_without_nonfinite_values_has_no_flag() -> None:
+    """A column of plain numbers gets no second field."""
+    assert json.loads(shown(["a", "b"], [[1, 2.5]], "json")) == [{"a": 1, "b": 2.5}]
+
+
+def test_csv_reads_back_as_it_was() -> None:
+    """Quotes, line breaks, Unicode and empty fields survive CSV."""
+    rows: list[list[object]] = [["a,b", 'say "x"', "line\nbreak"], ["손실", None, 1.5]]
+
+    read = list(csv.reader(io.StringIO(shown(["x", "y", "z"], rows, "csv"))))
+
+    assert read == [["x", "y", "z"], ["a,b", 'say "x"', "line\nbreak"], ["손실", "", "1.5"]]
+
+
+def test_a_table_lines_up_wide_characters() -> None:
+    """Korean names take two columns each, so that the next column starts at the same place."""
+    lines = shown(["name", "n"], [["손실", 1], ["loss", 20]], "table").splitlines()
+
+    assert lines == ["name   n", "────  ──", "손실   1", "loss  20"]
+
+
+def test_a_table_shows_control_characters_as_blanks() -> None:
+    """A tag with a line break or an escape sequence cannot rearrange the terminal."""
+    lines = shown(["tag"], [["a\nb\x1b[2J"]], "table").splitlines()
+
+    assert lines == ["tag", "───────", "a b [2J"]
+
+
+def test_times_are_iso() -> None:
+    """A time in JSON is ISO 8601 with its offset."""
+    at = datetime(2026, 1, 2, 3, 4, 5, 678000, UTC)
+
+    assert json.loads(shown(["at"], [[at]], "json")) == [{"at": "2026-01-02 03:04:05.678+00:00"}]
+
+
+def test_a_taken_port_names_its_holder() -> None:
+    """A port that was asked for and is taken is refused with the pid that holds it."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+
+        with pytest.raises(ConfigError, match=f"is taken by pid {os.getpid()} "):
+            ports.choose("127.0.0.1", port)
+
+
+def test_a_free_port_is_given_as_asked() -> None:
+    """Port 0 gives a free one; asking for that one gives it."""
+    port = ports.choose("127.0.0.1", 0)
+
+    assert ports.choose("127.0.0.1", port) == port
+
+
+def test_an_address_of_another_machine_is_refused() -> None:
+    """--listen with an address that is not here says so."""
+    with pytest.raises(ConfigError, match="is no address of this machine"):
+        ports.choose("192.0.2.1", 0)
+
+
+def test_the_dashboard_leaves_this_machine_only_by_a_spoken_word() -> None:
+    """--listen beyond loopback is refused without --allow-anonymous."""
+    for host in ("127.0.0.1", "localhost", "::1"):
+        processes.refuse_open_door(host, may_anyone_look=False)
+    processes.refuse_open_door("0.0.0.0", may_anyone_look=True)
+
+    with pytest.raises(ConfigError, match="--allow-anonymous"):
+        processes.refuse_open_door("0.0.0.0", may_anyone_look=False)
