@@ -185,7 +185,7 @@ def _to_planes(points: bytes) -> bytes:
 
 
 def _from_planes(planes: bytes) -> bytes:
-    rows = np.ascontiguousarray(np.frombuffer(planes, np.uint8).reshape(RECORD_BYTES, -1).T)
+    rows = np.frombuffer(planes, np.uint8).reshape(RECORD_BYTES, -1).T.copy()
     words = rows.view("<u8")
     words[:, :2] = np.cumsum(words[:, :2], axis=0, dtype=np.uint64)
     return words.tobytes()
