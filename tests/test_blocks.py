@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runstream_consumer.blocks import CELL_POINTS, STUB_POINTS, extremes, seal
-from runstream_consumer.rows import PointRows, has_number
+from runstream_consumer.rows import Ints, PointRows, has_number
 from runstream_schemas.points import FLOAT, NONE, TEXT
 
 
@@ -28,6 +28,14 @@ def point_rows(series: list[list[tuple[int, int, float | None]]]) -> PointRows:
         kind=np.array([NONE if value is None else FLOAT for value in values], np.int8),
         text=None,
     )
+
+
+def one_series(step: Ints, kind: int) -> PointRows:
+    """Rows of one series at these steps, all of one kind."""
+    one = np.ones(1, np.int64)
+    count = np.arange(len(step))
+    value = np.zeros(len(step))
+    return PointRows(one - 1, one, one, step, count, count, value, np.full(len(step), kind, np.int8), None)
 
 
 def block_rows(columns: dict[str, Any]) -> list[dict[str, Any]]:
@@ -85,10 +93,7 @@ def test_a_block_says_what_its_points_say(series: list[list[tuple[int, int, floa
 def test_cells_are_aligned_and_hold_about_a_thousand_points(n: int, stride: int, first: int) -> None:
     """At an even stride no cell holds more than CELL_POINTS, inner ones at least half, and none crosses its cell."""
     step = np.arange(n, dtype=np.int64) * stride + first
-    rows = PointRows(
-        *(np.zeros(1, np.int64), np.ones(1, np.int64), np.ones(1, np.int64), step),
-        *(np.arange(n), np.arange(n), np.zeros(n), np.full(n, FLOAT, np.int8), None),
-    )
+    rows = one_series(step, FLOAT)
     block, _ = seal(rows, 0)
     counts = np.bincount(block)
     assert counts.max() <= CELL_POINTS
@@ -101,7 +106,7 @@ def test_cells_are_aligned_and_hold_about_a_thousand_points(n: int, stride: int,
 
 def test_points_at_the_ends_of_the_step_range_are_divided() -> None:
     """Steps from one end of 64 bits to the other do not overflow."""
-    points = [(-(2**63) + 1, 0, 1.0), (2**63 - 1, 1, 2.0)] * STUB_POINTS
+    points: list[tuple[int, int, float | None]] = [(-(2**63) + 1, 0, 1.0), (2**63 - 1, 1, 2.0)] * STUB_POINTS
     block, columns = seal(point_rows([points]), 0)
     assert sorted(set(block.tolist())) == [0, 1]
     assert columns["n"].to_pylist() == [STUB_POINTS, STUB_POINTS]
@@ -109,11 +114,7 @@ def test_points_at_the_ends_of_the_step_range_are_divided() -> None:
 
 def test_a_slice_of_text_alone_has_blocks_without_rows() -> None:
     """Points without a number get a block number and no row in the pyramid."""
-    rows = PointRows(
-        *(np.zeros(1, np.int64), np.ones(1, np.int64), np.ones(1, np.int64), np.arange(3)),
-        *(np.arange(3), np.arange(3), np.full(3, np.nan), np.full(3, TEXT, np.int8), None),
-    )
-    block, columns = seal(rows, 7)
+    block, columns = seal(one_series(np.arange(3), TEXT), 7)
     assert (block.tolist(), columns) == ([7, 7, 7], {})
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from runstream_consumer.fold import DOOR_ONE_POINTS, Fold, Folded
 from runstream_consumer.state import FoldState
 from runstream_schemas.events import (
+    Change,
     Created,
     Event,
     Heartbeat,
@@ -20,14 +21,13 @@ from runstream_schemas.events import (
     ProducerClosed,
     PropertiesAdded,
     RunEvent,
-    Series,
     StatusChanged,
     TagEvent,
-    topic_for,
 )
 from runstream_schemas.ids import run_key, series_id
 from runstream_schemas.points import VOID, pack_code
 from tests.folded import NOW_US, START_NS, Point, items, metric_event, number_key, ranges_of, scalar
+from tests.log_streams import delivered, logged
 
 
 def fold_once(events: Sequence[Event], **options: Any) -> tuple[Fold, Folded]:
@@ -258,11 +258,19 @@ def test_statistics_are_written_once_a_second_and_all_together_when_asked() -> N
 
 def test_statistics_follow_the_rules_for_last_lowest_and_highest() -> None:
     """Last = logged last; lowest and highest are finite, ties at the lower step; counts by kind."""
-    values = [(4, 1.0), (2, math.nan), (9, 5), (1, 5), (3, "note"), (0, None), (2, -math.inf), (7, True)]
-    points: list[Point] = [(0, step, value) for step, value in values]
+    points: list[Point] = [(0, 4, 1.0), (0, 2, math.nan), (0, 9, 5), (0, 1, 5)]
+    points += [(0, 3, "note"), (0, 0, None), (0, 2, -math.inf), (0, 7, True)]
     _, folded = fold_once([metric_event(points, [scalar()])])
     (row,) = rows_of(folded, "series_stat_live")
-    expected = {"n": 8, "n_numeric": 6, "nonfinite": 2, "low_step": 0, "high_step": 9, "last_step": 7, "last_index": 7}
+    expected: dict[str, Any] = {
+        "n": 8,
+        "n_numeric": 6,
+        "nonfinite": 2,
+        "low_step": 0,
+        "high_step": 9,
+        "last_step": 7,
+        "last_index": 7,
+    }
     expected |= {"last_value": 1.0, "last_kind": 3, "last_text": None, "min_value": 1.0, "min_step": 4}
     expected |= {"max_value": 5.0, "max_step": 1, "n_stepless": 0, "run_key": run_key("run")}
     assert {name: row[name] for name in expected} == expected
@@ -271,7 +279,7 @@ def test_statistics_follow_the_rules_for_last_lowest_and_highest() -> None:
 
 def test_changes_of_a_run_become_rows() -> None:
     """Each change of a run is one row with its own fields; properties are one row a key beside it."""
-    changes = [
+    changes: list[Change] = [
         Created("w", "e", display_name="n", host="h", user="u", pid=4),
         StatusChanged("Failed", error_type="ValueError", error_message="m"),
         PropertiesAdded({"a": "1", "b": "2"}),
@@ -290,64 +298,6 @@ def test_changes_of_a_run_become_rows() -> None:
     )
     assert [(row["key"], row["value"]) for row in rows_of(folded, "property_event")] == [("a", "1"), ("b", "2")]
     assert rows[0]["received_at"] == NOW_US
-
-
-VALUES = st.one_of(
-    st.floats(width=64),
-    st.integers(-(2**70), 2**70),
-    st.booleans(),
-    st.none(),
-    st.text(max_size=3),
-    st.sampled_from([2**53 + 1, math.nan, math.inf, -0.0]),
-)
-STEPS = st.one_of(st.none(), st.integers(-3, 3), st.integers(-(2**63) + 1, 2**63 - 1))
-
-
-@st.composite
-def producers(draw: st.DrawFn) -> list[Event]:
-    """The events of one to three producers of two runs, each stream in order; one form per metric name."""
-    events: list[Event] = []
-    for number in range(draw(st.integers(1, 3))):
-        run_id, producer_id = f"run{number % 2}", f"p{number}"
-        header = (run_id, producer_id)
-        events.append(RunEvent(*header, 0, START_NS, Created("w", "e")))
-        events += [TagEvent(*header, i, START_NS + i, "k", str(i)) for i in range(draw(st.integers(0, 3)))]
-        series = [scalar(code, name) for code, name in enumerate("abc")]
-        index = 0
-        for sequence in range(draw(st.integers(0, 4))):
-            points = draw(st.lists(st.tuples(st.integers(0, 2), STEPS, VALUES), max_size=6))
-            describe = draw(st.sampled_from(["", "", "described", "again"]))
-            known: list[Series] = [replace(one, description=describe) for one in series]
-            events.append(
-                metric_event(
-                    points,
-                    known,
-                    run_id=run_id,
-                    producer_id=producer_id,
-                    sequence=sequence,
-                    first_index=index,
-                    time_ns=START_NS + draw(st.integers(-2000, 2000)) * 1_000_000,
-                )
-            )
-            index += len(points)
-    return events
-
-
-@st.composite
-def deliveries(draw: st.DrawFn, events: Sequence[Event]) -> list[list[Event]]:
-    """The same events in another interleaving of their streams, with some sent again, cut into batches."""
-    streams: dict[tuple[str, int], list[Event]] = {}
-    for event in events:
-        streams.setdefault((event.producer_id, int(topic_for(event))), []).append(event)
-    order: list[Event] = []
-    queues = list(streams.values())
-    while any(queues):
-        queue = draw(st.sampled_from([q for q in queues if q]))
-        order.append(queue.pop(0))
-        if draw(st.integers(0, 3)) == 0:
-            order.append(draw(st.sampled_from(order)))
-    cuts = sorted(draw(st.lists(st.integers(0, len(order)), max_size=4)))
-    return [order[low:high] for low, high in zip([0, *cuts], [*cuts, len(order)], strict=True)]
 
 
 def rows_over(batches: Sequence[Sequence[Event]], doors: Iterator[bool | None]) -> dict[str, Counter[Any]]:
@@ -382,7 +332,7 @@ def _frozen(row: dict[str, Any]) -> tuple[Any, ...]:
 @settings(max_examples=150, deadline=None)
 def test_tables_do_not_depend_on_interleaving_duplicates_or_batches(data: st.DataObject) -> None:
     """Any interleaving of topics, any duplication, any split and either door: the same rows and statistics."""
-    events = data.draw(producers())
-    batches = data.draw(deliveries(events))
+    events = data.draw(logged())
+    batches = data.draw(delivered(events))
     doors = data.draw(st.lists(st.sampled_from([None, True]), min_size=len(batches), max_size=len(batches)))
     assert rows_over(batches, iter(doors)) == rows_over([events], iter([None]))

@@ -6,7 +6,7 @@ import pytest
 
 from runstream_consumer.fold import Fold
 from runstream_consumer.state import FoldState
-from runstream_schemas.events import ArtifactEvent, Created, LogEvent, PropertiesAdded, RunEvent, TagEvent
+from runstream_schemas.events import ArtifactEvent, Created, Event, LogEvent, PropertiesAdded, RunEvent, TagEvent
 from tests.folded import NOW_US, START_NS, items, metric_event, open_store, scalar
 
 
@@ -35,7 +35,7 @@ def test_no_table_has_a_key_or_an_index(tmp_path: Path) -> None:
 def test_the_fold_fills_columns_that_exist_and_leaves_out_only_the_commit(tmp_path: Path) -> None:
     """Every column of a fold is a column of its table, and only what the commit knows is missing."""
     header = ("run", "p1")
-    events = [
+    events: list[Event] = [
         RunEvent(*header, 0, START_NS, Created("w", "e")),
         RunEvent(*header, 1, START_NS, PropertiesAdded({"k": "v"})),
         TagEvent(*header, 0, START_NS, "k", None, removed=True),
