@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,24 +56,36 @@ def build(home: Home, run_id: str, role: Role, room: Room, kinds: Kinds, series:
         raise PlatformUnsupported(platform="Windows", reason="the journal needs flock and mmap of a POSIX system")
     producer_id = new_producer_id()
     folder = ProducerDir(home.journal_dir / (NEW_PREFIX + producer_id))
+    header = SegmentHeader(role, producer_id, run_id, host_name(), boot_id())
+    with ExitStack() as undo:
+        lock_fd = _claim(home, folder, undo)
+        hit("birth-lock")
+        journal = Journal(folder, header, room)
+        undo.callback(journal.release)
+        names = SideWriter(folder.names)
+        undo.callback(names.close)
+        for known in series:
+            names.append(pack_series(known))
+        staging = Staging(folder.staging, producer_id, run_id, header.boot_id, kinds)
+        hit("birth-staging")
+        undo.pop_all()
+    return Parts(staging, Texts(folder), names, journal, lock_fd)
+
+
+def _claim(home: Home, folder: ProducerDir, undo: ExitStack) -> int:
+    """Make the folder and take its lock, whose descriptor is returned."""
     try:
         home.ensure()
         folder.path.mkdir(mode=0o700)
+        undo.callback(shutil.rmtree, folder.path, ignore_errors=True)
         lock_fd = os.open(folder.lock, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        undo.callback(os.close, lock_fd)
         fcntl.flock(lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if network_filesystem(home.root) is not None:
             _stage_locally(folder)
     except OSError as error:
         raise JournalUnavailable(path=str(home.journal_dir), cause=error) from error
-    hit("birth-lock")
-    header = SegmentHeader(role, producer_id, run_id, host_name(), boot_id())
-    journal = Journal(folder, header, room)
-    names = SideWriter(folder.names)
-    for known in series:
-        names.append(pack_series(known))
-    staging = Staging(folder.staging, producer_id, run_id, header.boot_id, kinds)
-    hit("birth-staging")
-    return Parts(staging, Texts(folder), names, journal, lock_fd)
+    return lock_fd
 
 
 def reveal(parts: Parts) -> ProducerDir:

@@ -7,6 +7,7 @@ the main thread only, so nothing can fly out between a write and its mark.
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -108,8 +109,14 @@ class Channel:
         Raises:
             JournalUnavailable: the home cannot be written.
         """
-        self.change(created)
-        self.folder = reveal(self._parts)
+        try:
+            self.change(created)
+            self.folder = reveal(self._parts)
+        except JournalUnavailable:
+            self.is_closed = True
+            self._release()
+            shutil.rmtree(self.folder.path, ignore_errors=True)
+            raise
 
     def register(self, series: Series) -> None:
         """
@@ -201,7 +208,8 @@ class Channel:
             self.texts.remove()
             self.folder.names.unlink(missing_ok=True)
         finally:
-            self._let_go()
+            self._release()
+            self._tell_closed(self)
 
     def abandon(self) -> None:
         """Close the parent's files in a forked child. Nothing is written, and its lock stays held by the parent."""
@@ -212,13 +220,13 @@ class Channel:
         self.journal.abandon()
         os.close(self._lock_fd)
 
-    def _let_go(self) -> None:
+    def _release(self) -> None:
+        """Close every file, whatever it holds."""
         self.staging.close_file()
         self.texts.close()
         self.names.close()
         self.journal.release()
         os.close(self._lock_fd)
-        self._tell_closed(self)
 
     # From the ring to metric events.
 

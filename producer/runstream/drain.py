@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import queue
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -81,6 +82,11 @@ class Drainer:
         """The caller runs in the drainer's own thread: it must not wait for it."""
         return self._thread is not None and threading.get_ident() == self._thread.ident
 
+    @property
+    def channels(self) -> list[Channel]:
+        """Every channel that is not closed."""
+        return list(self._channels.values())
+
     def add(self, channel: Channel) -> None:
         """Drain *channel* from now on."""
         self._channels[channel.producer_id] = channel
@@ -140,6 +146,9 @@ class Drainer:
         """Start the thread unless it runs; without one, as when the interpreter ends, work inline."""
         if self._thread is not None or self._is_inline:
             return
+        if sys.is_finalizing():
+            self._is_inline = True  # a thread would never get the interpreter lock, and its start wait for ever
+            return
         thread = threading.Thread(target=self._run, name="runstream-drain", daemon=True)
         self._thread = thread
         try:
@@ -178,7 +187,7 @@ class Drainer:
         """Look at every channel once, and choose the next pause."""
         now_s = time.monotonic()
         is_busy = False
-        for channel in list(self._channels.values()):
+        for channel in self.channels:
             try:
                 is_busy = channel.step(now_s) or is_busy
                 if channel.is_worn:

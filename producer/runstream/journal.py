@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import queue
+import sys
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from runstream import notices
 from runstream_schemas.errors import JournalUnavailable
 from runstream_schemas.failpoint import hit
 from runstream_schemas.home import ProducerDir
@@ -263,11 +265,10 @@ class Syncer:
         self._pending: set[Journal] = set()
         self._thread: threading.Thread | None = None
         self._stopped = threading.Event()
-        self.failure: JournalUnavailable | None = None
 
     def ask(self, journal: Journal) -> None:
         """Have *journal* synced soon; asking again before that costs nothing."""
-        if journal in self._pending or self._stopped.is_set():
+        if journal in self._pending or self._stopped.is_set() or sys.is_finalizing():
             return
         self._pending.add(journal)
         self._asked.put(journal)
@@ -305,7 +306,8 @@ class Syncer:
         try:
             journal.sync()
         except JournalUnavailable as error:
-            self.failure = error
+            message = "%s; what was written there may not survive a power loss, a new segment begins"
+            notices.once(("fsync", error.path), message, error)
 
 
 def fsync_folder(folder: Path) -> None:

@@ -6,14 +6,17 @@ import atexit
 import os
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from runstream import notices
 from runstream.config import Config
 from runstream.drain import Drainer
 from runstream.journal import Room, Syncer
 from runstream.producer import Producer, Services
+from runstream_schemas.errors import JournalUnavailable
 from runstream_schemas.events import Created
 from runstream_schemas.segment import Role
 from runstream_schemas.topics import Topic
@@ -141,8 +144,7 @@ def _finish() -> None:
     Nothing depends on it: what does not end in time, or is logged later, is in staging, and recovery picks it up.
     """
     try:
-        for producer in list(_owned.producers.values()):
-            producer.finish()
+        _close_all(STOP_WAIT_S)
         for key, services in _owned.services.items():
             if services.sender is not None:
                 _finish_sending(services.sender, key)
@@ -152,6 +154,18 @@ def _finish() -> None:
     finally:
         _owned.drainer.stop(STOP_WAIT_S)
         _owned.syncer.stop(STOP_WAIT_S)
+
+
+def _close_all(timeout_s: float) -> None:
+    """Close every channel; say so once where one does not close in time."""
+    end_s = time.monotonic() + timeout_s
+    drainer = _owned.drainer
+    jobs = [(channel, drainer.post(channel.close)) for channel in drainer.channels]
+    for channel, job in jobs:
+        try:
+            job.wait(max(0.0, end_s - time.monotonic()))
+        except (JournalUnavailable, TimeoutError) as error:
+            notices.once(("finish", channel.run_id), "run %s: %s; recovery will pick it up", channel.run_id, error)
 
 
 def _finish_sending(sender: Sender, key: tuple[str, str | None]) -> None:

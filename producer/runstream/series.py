@@ -16,11 +16,12 @@ from runstream_schemas.points import BOOL, FLOAT, FLOAT_RECORD, INT, INT_RECORD,
 
 MAX_DESCRIPTION_BYTES = 4096
 
-Pack: TypeAlias = Callable[[mmap, int, int, int, object, int], None]
+Ring: TypeAlias = mmap | bytearray
+Pack: TypeAlias = Callable[[Ring, int, int, int, object, int], None]
 Kinds: TypeAlias = dict[type, tuple[Pack, dict[str, int]]]
 
 
-def _pack_none(ring: mmap, offset: int, step: int, time_ns: int, _value: object, code: int) -> None:
+def _pack_none(ring: Ring, offset: int, step: int, time_ns: int, _value: object, code: int) -> None:
     """Write a record that holds None: its value slot is 0."""
     INT_RECORD.pack_into(ring, offset, step, time_ns, 0, code)
 

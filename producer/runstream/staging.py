@@ -18,16 +18,16 @@ from pathlib import Path
 from time import time_ns
 from typing import TypeAlias
 
-from runstream.series import Kinds
+from runstream.series import Kinds, Ring
 from runstream_schemas import ring
 from runstream_schemas.errors import JournalUnavailable
 from runstream_schemas.failpoint import hit
 from runstream_schemas.points import CODE_OFFSET, INT_RECORD, NO_STEP, RECORD_BYTES, VOID, pack_code
 
-Ready: TypeAlias = tuple[Kinds, Iterator[int], mmap.mmap]
+Ready: TypeAlias = tuple[Kinds, Iterator[int], Ring]
 """What `log()` reads at once: codes by type and name, offsets of free records, the ring that they lie in."""
 
-NOT_READY: Ready = ({}, iter(()), mmap.mmap(-1, 1))
+NOT_READY: Ready = ({}, iter(()), bytearray())
 
 VOID_CODE = pack_code(0, VOID)
 MADV_POPULATE_WRITE = 23  # Linux 5.14; the mmap module of Python 3.11 does not name it
@@ -95,12 +95,14 @@ class Staging:
         self._lock = threading.RLock()
         self._bases = itertools.count(0, ring.BLOCK_RECORDS)
         self.blocks: tuple[Block, ...] = ()
+        self._fd = -1
         try:
             self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             os.ftruncate(self._fd, ring.FILE_BYTES)
             _allocate(self._fd, 0, ring.block_offset(ring.BORN_BLOCKS))
             self.ring = mmap.mmap(self._fd, ring.FILE_BYTES)
         except OSError as error:
+            self.close_file()
             raise JournalUnavailable(path=str(path), cause=error) from error
         self.view = memoryview(self.ring)
         self._marks = ring.Marks(self.ring)
@@ -220,8 +222,8 @@ class Staging:
 
     def abandon(self) -> None:
         """Let go of the parent's ring in a forked child: not a byte of it is written."""
+        self._lock = threading.RLock()  # a thread that is not here may hold the parent's
         self.seal()
-        self._lock = threading.RLock()
         self.unmap()
         self.close_file()
 
