@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from runstream import notices
@@ -45,7 +46,7 @@ class Intake(ABC):
     def _begin(self) -> None:
         """Set what a forked child has to set anew."""
         self._lock = threading.RLock()
-        self._rows: dict[str, _Rows] = {}
+        self._rows: dict[str, Iterator[int]] = {}
         self._unwritten: dict[int, Series] = {}
         self._n_unopened = 0
         self._is_dropping = False
@@ -109,12 +110,15 @@ class Intake(ABC):
             self._drop()
 
     def put_row(self, name: str, codes: Sequence[int], cells: Iterable[Value]) -> None:
-        """Log the cells of one row; they share the row's number within this producer id and metric as their step."""
-        rows = self._rows.get(name) or self._rows.setdefault(name, _Rows())
-        with rows.lock:
-            number = rows.next(self._channel)
-            for code, cell in zip(codes, cells, strict=True):
-                self.put(code, cell, number)
+        """
+        Log the cells of one row; they share the row's number in this process and metric as their step.
+
+        The numbers go on when the channel is opened anew: a row that is cut by that has no namesake on either side.
+        """
+        numbers = self._rows.get(name) or self._rows.setdefault(name, itertools.count())
+        number = next(numbers)
+        for code, cell in zip(codes, cells, strict=True):
+            self.put(code, cell, number)
 
     def void(self, slots: object, offset: int) -> None:
         """Settle a record that `log()` took and did not write."""
@@ -191,21 +195,3 @@ class Intake(ABC):
 
     def _tell(self, error: JournalUnavailable) -> None:
         notices.once(("journal", error.path), "%s; points are dropped and counted until then", error)
-
-
-class _Rows:
-    """The row numbers of one metric, from 0 under each producer id. Re-entrant: a signal handler may log a row, too."""
-
-    __slots__ = ("_n_rows", "_of", "lock")
-
-    def __init__(self) -> None:
-        self.lock = threading.RLock()
-        self._of: Channel | None = None
-        self._n_rows = 0
-
-    def next(self, channel: Channel | None) -> int:
-        """Return the number of the next row."""
-        if channel is not self._of:
-            self._of, self._n_rows = channel, 0
-        number, self._n_rows = self._n_rows, self._n_rows + 1
-        return number
