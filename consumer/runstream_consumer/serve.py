@@ -5,23 +5,30 @@ the home's token and may only read: see readonly.sql. Quack is used nowhere else
 """
 
 import contextlib
+import importlib.util
 import json
 import os
 import secrets
 import socket
 import time
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import duckdb
 
 from runstream_consumer.literal import identifier, literal
-from runstream_schemas.home import Home
+from runstream_consumer.source import Lag
+from runstream_schemas.errors import ExtraMissing
+from runstream_schemas.home import Home, host_name
 
 LOOPBACK = "127.0.0.1"
 MAX_STATEMENT_CHARACTERS = 200_000
 TEMPORARY_SIZE = "10GB"
 TOKEN_BYTES = 32
+LAG_KEPT_S = 600.0
+LAG_EVERY_S = 5.0
 
 _READONLY = Path(__file__).with_name("readonly.sql")
 # In this order: nothing but what a reader needs, then no way to change it back.
@@ -90,6 +97,8 @@ class Server:
         self._token = token
         self.host = host
         self.port = port
+        self.started_at = time.time()
+        self._lag: deque[tuple[float, float]] = deque(maxlen=int(LAG_KEPT_S / LAG_EVERY_S))
         self._listening = False
 
     @property
@@ -115,6 +124,36 @@ class Server:
         info = read_server(self._home)
         if info is not None and info.pid == os.getpid() and info.port == self.port:
             self._home.server_json.unlink(missing_ok=True)
+
+    def tell(self, lags: Sequence[Lag]) -> None:
+        """
+        Tell readers how far the fold is behind; call it about once a second, for silence means "stopped".
+
+        Args:
+            lags: of every partition that is being read.
+        """
+        now = time.time()
+        behind_s = max((lag.behind_s for lag in lags), default=0.0)
+        if not self._lag or now - self._lag[-1][0] >= LAG_EVERY_S:
+            self._lag.append((now, behind_s))
+        path = self._home.history_path
+        pulse = {
+            "told_at": now,
+            "behind_s": behind_s,
+            "behind_events": sum(max(0, lag.end - lag.next_position) for lag in lags),
+            "partitions": [{"partition": lag.partition, "end": lag.end, "behind_s": lag.behind_s} for lag in lags],
+            "lag": [(round(now - at, 1), round(seconds, 3)) for at, seconds in self._lag],
+            "database_bytes": _size_bytes(path),
+            "wal_bytes": _size_bytes(path.with_name(path.name + ".wal")),
+            "process": os.getpid(),
+            "host": host_name(),
+            "started_at": self.started_at,
+            "duckdb": duckdb.__version__,
+            "home": str(self._home.root),
+        }
+        self._connection.execute("BEGIN; DELETE FROM consumer.main.pulse")
+        self._connection.execute("INSERT INTO consumer.main.pulse VALUES (?)", [json.dumps(pulse)])
+        self._connection.execute("COMMIT")
 
     def runaway(self, budget_s: float) -> Runaway | None:
         """Return the longest running statement if it runs for more than *budget_s* seconds, else None."""
@@ -173,12 +212,12 @@ def serve(
 
 def load_extensions(connection: duckdb.DuckDBPyConnection) -> None:
     """Load Quack and what it needs, from the pinned wheels: nothing is downloaded or written."""
-    import duckdb_extension_httpfs
-    import duckdb_extension_quack
-
-    for name, package in (("httpfs", duckdb_extension_httpfs), ("quack", duckdb_extension_quack)):
-        folder = Path(package.__path__[0]) / "extensions" / f"v{duckdb.__version__}"
-        connection.execute(f"LOAD {literal(str(folder / f'{name}.duckdb_extension'))}")
+    for name in ("httpfs", "quack"):
+        package = importlib.util.find_spec(f"duckdb_extension_{name}")
+        if package is None or package.origin is None:
+            raise ExtraMissing("the history server", "consumer", f"duckdb_extension_{name}")
+        file = Path(package.origin).parent / "extensions" / f"v{duckdb.__version__}" / f"{name}.duckdb_extension"
+        connection.execute(f"LOAD {literal(str(file))}")
 
 
 def free_port(host: str) -> int:
@@ -218,6 +257,13 @@ def read_server(home: Home) -> ServerInfo | None:
     except (OSError, ValueError, TypeError, AttributeError):
         return None
     return info if info.is_alive else None
+
+
+def _size_bytes(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _write_private(path: Path, text: str) -> None:

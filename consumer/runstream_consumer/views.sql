@@ -2,50 +2,45 @@
 -- stamps (logged_at_ns, producer_id, sequence), never by commit numbers. Filters on run_id, name and producer_id reach
 -- the sorted tables below, so `WHERE run_id = ... AND name = ...` reads one run and not the history.
 
+CREATE VIEW series_newest AS
+WITH live AS (
+    SELECT * FROM series_stat_live
+    QUALIFY row_number() OVER (PARTITION BY run_key, series_id ORDER BY commit_no DESC) = 1
+)
+SELECT * FROM live
+UNION ALL
+SELECT * FROM series_stat AS s
+WHERE NOT EXISTS (SELECT 1 FROM live AS l WHERE l.run_key = s.run_key AND l.series_id = s.series_id);
+
 CREATE VIEW series AS
 WITH named AS (
-    -- All columns that a reader filters by are grouping columns: only through those can DuckDB push a filter down.
+    -- Everything that readers filter by is a grouping column: only through those can DuckDB push a filter down.
     SELECT run_key, run_id, producer_id, name, column_name, form, series_id,
            arg_max(description, sequence) AS description, min(first_index) AS first_index
     FROM series_log
     GROUP BY run_key, run_id, producer_id, name, column_name, form, series_id
 ),
-newest AS (
-    SELECT * FROM series_stat_live
-    QUALIFY row_number() OVER (PARTITION BY run_key, series_id ORDER BY commit_no DESC) = 1
-),
-stat AS (
-    SELECT * FROM newest
-    UNION ALL
-    SELECT * FROM series_stat AS s
-    WHERE NOT EXISTS (SELECT 1 FROM newest AS l WHERE l.run_key = s.run_key AND l.series_id = s.series_id)
-),
-joined AS (
-    SELECT n.run_id, n.name, n.column_name, n.producer_id, n.form, n.description, n.first_index,
-           coalesce(s.n, 0) AS n, coalesce(s.n_stepless, 0) AS n_stepless, coalesce(s.n_numeric, 0) AS n_numeric,
-           coalesce(s.nonfinite, 0) AS n_nonfinite,
-           s.low_step, s.high_step, s.low_at, s.high_at,
-           s.last_step, s.last_index, s.last_at, s.last_kind, s.last_value, s.last_text,
-           s.min_step, s.min_value, s.max_step, s.max_value, n.series_id, n.run_key
+shifted AS (
+    SELECT n.run_id, n.name, n.column_name, n.producer_id, n.form, n.description, n.first_index, n.series_id, n.run_key,
+           s.* EXCLUDE (series_id, run_key),
+           coalesce(sum(s.n_stepless) OVER (
+               PARTITION BY n.run_key, n.run_id, n.name, n.column_name ORDER BY n.producer_id
+               ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)::BIGINT AS step_offset
     FROM named AS n
-    LEFT JOIN stat AS s ON s.run_key = n.run_key AND s.series_id = n.series_id
+    LEFT JOIN series_newest AS s ON s.run_key = n.run_key AND s.series_id = n.series_id
 )
-SELECT run_id, name, column_name, producer_id, form, description, first_index, n, n_stepless, n_numeric, n_nonfinite,
-       CASE WHEN n_stepless > 0 AND n_stepless < n AND shift > 0
-            THEN low_step ELSE low_step + CASE WHEN n_stepless > 0 THEN shift ELSE 0 END END AS low_step,
-       high_step + CASE WHEN n_stepless > 0 THEN shift ELSE 0 END AS high_step,
+SELECT run_id, name, column_name, producer_id, form, description, first_index,
+       coalesce(n, 0) AS n, coalesce(n_stepless, 0) AS n_stepless, coalesce(n_numeric, 0) AS n_numeric,
+       coalesce(nonfinite, 0) AS n_nonfinite,
+       low_step + if(n_stepless = n, step_offset, 0) AS low_step,
+       high_step + if(n_stepless > 0, step_offset, 0) AS high_step,
        make_timestamptz(low_at) AS low_at, make_timestamptz(high_at) AS high_at,
-       last_step + CASE WHEN last_kind >= 8 THEN shift ELSE 0 END AS last_step,
-       last_index, make_timestamptz(last_at) AS last_at, last_kind & 7 AS last_kind, last_value, last_text,
-       min_step + CASE WHEN n_stepless = n THEN shift ELSE 0 END AS min_step, min_value,
-       max_step + CASE WHEN n_stepless = n THEN shift ELSE 0 END AS max_step, max_value,
-       shift AS step_offset, series_id, run_key
-FROM (
-    SELECT *, coalesce(sum(n_stepless) OVER (
-        PARTITION BY run_id, name, column_name ORDER BY producer_id
-        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)::BIGINT AS shift
-    FROM joined
-);
+       last_step + if(last_kind >= 8, step_offset, 0) AS last_step, last_index, make_timestamptz(last_at) AS last_at,
+       last_kind, last_value, last_text,
+       min_step + if(n_stepless = n, step_offset, 0) AS min_step, min_value,
+       max_step + if(n_stepless = n, step_offset, 0) AS max_step, max_value,
+       step_offset, series_id, run_key
+FROM shifted;
 
 CREATE VIEW metric AS
 SELECT s.run_id, s.name, s.column_name,
@@ -97,7 +92,7 @@ producers AS (
     FROM producer GROUP BY 1
 ),
 seen AS (SELECT run_key, max(received_at) AS at FROM batch GROUP BY 1),
-total AS (SELECT run_key, sum(n)::BIGINT AS n FROM series GROUP BY 1),
+total AS (SELECT run_key, sum(n)::BIGINT AS n FROM series_newest GROUP BY 1),
 damaged AS (SELECT run_id, sum(1)::BIGINT AS n FROM dead_letter_log WHERE run_id IS NOT NULL GROUP BY 1),
 joined AS (
     SELECT c.*, s.status AS told, s.logged_at_ns AS told_ns, coalesce(st.at_ns, c.logged_at_ns) AS start_ns,

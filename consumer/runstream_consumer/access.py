@@ -1,0 +1,215 @@
+"""How a statement reaches the tables: through a running consumer, or into the file while nobody else has it.
+
+Both take the same text and hand back the same answers. A served history costs one round trip a statement; a file is
+folded up to date, opened, read and closed within every call, because an open reader would block every writer.
+"""
+
+import itertools
+import os
+import re
+import threading
+from collections.abc import Callable
+from functools import cache
+from typing import Protocol, TypeVar
+
+import duckdb
+
+from runstream_consumer.config import Config
+from runstream_consumer.literal import identifier, literal
+from runstream_consumer.serve import load_extensions
+from runstream_schemas.errors import HistoryUnreachable, StatementFailed, StoreLocked
+
+T = TypeVar("T")
+Take = Callable[[duckdb.DuckDBPyConnection], T]
+"""Takes the answer out of a cursor on which the statement has just run."""
+
+LOCK_WAIT_S = 30.0
+_RESULT = "result"
+_numbers = itertools.count(1)
+_OUTER_LINE = re.compile(r"\n+LINE \d+: (?:CREATE TEMP TABLE|FROM) .*", re.DOTALL)
+_ERROR_CLASS = re.compile(r"^(?:Invalid Input Error: )+")
+_GONE = ("Could not connect", "Failed to send message", "Invalid connection id", "Connection refused")
+
+
+class Access(Protocol):
+    """A way to the tables of one history."""
+
+    @property
+    def where(self) -> str:
+        """The address or file, for messages."""
+        ...
+
+    @property
+    def is_served(self) -> bool:
+        """Whether a consumer answers, which also tells of itself."""
+        ...
+
+    def run(self, statement: str, take: Take[T]) -> T:
+        """
+        Run one reading statement and return what *take* makes of the answer.
+
+        Raises:
+            StatementFailed: the statement is wrong or refused.
+            HistoryUnreachable: nobody answers (any more).
+            HistoryBusy: another process held the file for too long.
+        """
+        ...
+
+    def relation(self, statement: str) -> duckdb.DuckDBPyRelation:
+        """Run one reading statement and return its whole answer as a relation in this process. Raises as `run`."""
+        ...
+
+    def close(self) -> None:
+        """Give back what this access holds."""
+        ...
+
+
+class Served:
+    """A history that a consumer serves over Quack."""
+
+    is_served = True
+
+    def __init__(self, address: str, token: str) -> None:
+        """
+        Attach the server at *address* (host:port).
+
+        Raises:
+            HistoryUnreachable: nobody answers there, or the token is not accepted.
+        """
+        self.where = address
+        self._catalog = identifier(f"history_{next(_numbers)}")
+        self._connection = _instance(os.getpid()).cursor()
+        local = address.rpartition(":")[0] in ("127.0.0.1", "localhost", "[::1]")
+        options = f"TYPE quack, TOKEN {literal(token)}{'' if local else ', DISABLE_SSL true'}"
+        try:
+            self._connection.execute(f"ATTACH {literal(f'quack:{address}')} AS {self._catalog} ({options})")
+        except duckdb.Error as error:
+            raise HistoryUnreachable(address, _cause(error)) from error
+
+    def run(self, statement: str, take: Take[T]) -> T:
+        """See Access."""
+        cursor = self._connection.cursor()
+        try:
+            cursor.execute(f"FROM {self._catalog}.query({literal(statement)})")
+            return take(cursor)
+        except duckdb.Error as error:
+            raise self._told(error, statement) from error
+        finally:
+            cursor.close()
+
+    def relation(self, statement: str) -> duckdb.DuckDBPyRelation:
+        """See Access."""
+        # The cursor lives as long as the relation, and the temporary table as long as the cursor.
+        cursor = self._connection.cursor()
+        try:
+            cursor.execute(f"CREATE TEMP TABLE {_RESULT} AS FROM {self._catalog}.query({literal(statement)})")
+        except duckdb.Error as error:
+            raise self._told(error, statement) from error
+        return cursor.table(f"temp.{_RESULT}")
+
+    def close(self) -> None:
+        """Detach."""
+        try:
+            self._connection.execute(f"DETACH {self._catalog}")
+        except duckdb.Error:
+            return  # the server is gone, and with it what there was to give back
+        finally:
+            self._connection.close()
+
+    def _told(self, error: duckdb.Error, statement: str) -> Exception:
+        text = str(error)
+        if any(mark in text for mark in _GONE):
+            return HistoryUnreachable(self.where, _cause(error))
+        return _failed(error, statement)
+
+
+class Filed:
+    """A history whose file nobody serves: each call folds what the journals hold, then reads."""
+
+    is_served = False
+
+    def __init__(self, config: Config, wait_s: float = LOCK_WAIT_S) -> None:
+        self.where = str(config.home.history_path)
+        self._config = config
+        self._wait_s = wait_s
+        self._lock = threading.Lock()
+
+    def run(self, statement: str, take: Take[T]) -> T:
+        """See Access."""
+
+        def answer(cursor: duckdb.DuckDBPyConnection) -> T:
+            cursor.execute(statement)
+            return take(cursor)
+
+        return self._reading(statement, answer)
+
+    def relation(self, statement: str) -> duckdb.DuckDBPyRelation:
+        """See Access."""
+
+        def answer(cursor: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
+            cursor.execute(f"CREATE TEMP TABLE {_RESULT} AS FROM (\n{statement.rstrip().rstrip(';')}\n)")
+            return cursor.table(f"temp.{_RESULT}")
+
+        return self._reading(statement, answer)
+
+    def close(self) -> None:
+        """Do nothing: nothing is held between two calls."""
+
+    def _reading(self, statement: str, answer: Take[T]) -> T:
+        from runstream_consumer.loop import caught_up
+
+        with self._lock, caught_up(self._config, self._wait_s):
+            return self._open(statement, answer)
+
+    def _open(self, statement: str, answer: Take[T]) -> T:
+        cursor = _instance(os.getpid()).cursor()
+        catalog = identifier(f"history_{next(_numbers)}")
+        try:
+            cursor.execute(f"ATTACH {literal(self.where)} AS {catalog} (READ_ONLY)")
+        except duckdb.Error as error:
+            raise StoreLocked(self.where, _cause(error)) from error
+        try:
+            cursor.execute(f"USE {catalog}")
+            return answer(cursor)
+        except duckdb.Error as error:
+            raise _failed(error, statement) from error
+        finally:
+            cursor.execute("USE memory")
+            cursor.execute(f"DETACH {catalog}")
+
+
+@cache
+def _instance(pid: int) -> duckdb.DuckDBPyConnection:
+    """The in-memory database of this process through which histories are read; a forked child makes its own."""
+    connection = duckdb.connect(":memory:")
+    load_extensions(connection)
+    return connection
+
+
+def _cause(error: duckdb.Error) -> str:
+    return str(error).splitlines()[0].removeprefix("IO Error: ").removeprefix("Invalid Input Error: ")
+
+
+def _failed(error: duckdb.Error, statement: str) -> StatementFailed:
+    """Turn what DuckDB says about the statement that was sent into what concerns the reader's own."""
+    text = _ERROR_CLASS.sub("", _OUTER_LINE.sub("", str(error)))
+    if "Authorization failed" in text:
+        text = _refusal(statement)
+    return StatementFailed(statement, text)
+
+
+def _refusal(statement: str) -> str:
+    """Say why the server did not run a statement; it itself says no more than that it did not."""
+    try:
+        parsed = _instance(os.getpid()).cursor().extract_statements(statement)
+    except duckdb.Error as error:
+        return str(error)
+    if len(parsed) != 1:
+        return f"refused: send one statement at a time, not {len(parsed)}"
+    if parsed[0].type != duckdb.StatementType.SELECT:
+        kind = parsed[0].type.name.replace("_", " ")
+        return f"refused: the history is read-only, and this is a {kind} statement"
+    return (
+        "refused: the history is read-only, and the statement uses a function or table that readers may not use, "
+        "or is too long"
+    )

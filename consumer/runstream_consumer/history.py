@@ -1,0 +1,346 @@
+"""The one read API: what the dashboard, the SDK and the command line ask.
+
+`connect()` attaches to the running consumer, or, in a home without Kafka where none runs, folds what the journals hold
+before each read. Every method is one question; the statement behind it lies in the module named after its noun.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import duckdb
+
+from runstream_consumer import chart as charting
+from runstream_consumer import config, details, pipeline, progress, runs, shapes
+from runstream_consumer.access import Access, Filed, Served
+from runstream_consumer.chart import Axis, Chart, ChartKey
+from runstream_consumer.details import ArtifactRow, ColumnDoc, DeadLetterRow, EventRow, MetricInfo, PositionRow, TableDoc
+from runstream_consumer.literal import Parameters, render
+from runstream_consumer.pipeline import PipelineFacts
+from runstream_consumer.progress import Watermark
+from runstream_consumer.runs import MetricStat, RunPage, RunRow
+from runstream_consumer.serve import read_server
+from runstream_schemas.errors import FilterError, HistoryBusy, HistoryUnreachable, RunNotFound, StatementFailed
+from runstream_schemas.topics import Topic
+
+T = TypeVar("T")
+
+__all__ = [
+    "ArtifactRow",
+    "Chart",
+    "ChartKey",
+    "ColumnDoc",
+    "DeadLetterRow",
+    "EventRow",
+    "FilterError",
+    "History",
+    "HistoryBusy",
+    "HistoryUnreachable",
+    "MetricInfo",
+    "MetricStat",
+    "PipelineFacts",
+    "PositionRow",
+    "RunPage",
+    "RunRow",
+    "StatementFailed",
+    "TableDoc",
+    "Watermark",
+    "connect",
+]
+
+
+def connect(
+    home: str | os.PathLike[str] | None = None,
+    server: str | None = None,
+    token_file: str | os.PathLike[str] | None = None,
+) -> History:
+    """
+    Open the history for reading; use it as a context manager.
+
+    Args:
+        home: the folder; None: RUNSTREAM_HOME.
+        server: host:port of a consumer; None: RUNSTREAM_SERVER, else the one that runs in this home.
+        token_file: file with its token; None: RUNSTREAM_TOKEN_FILE, else the home's.
+
+    Raises:
+        HistoryUnreachable: the server does not answer, or events go to Kafka and no server is known.
+    """
+    settings = config.read(home)
+    return History(lambda: _open(settings, server or settings.settings.server, token_file))
+
+
+def _open(settings: config.Config, server: str | None, token_file: str | os.PathLike[str] | None) -> Access:
+    token_path = Path(token_file or settings.settings.token_file or settings.home.token_path)
+    if server is not None:
+        return Served(server, _token(token_path, server))
+    info = read_server(settings.home)
+    if info is not None:
+        address = f"{info.host}:{info.port}"
+        try:
+            return Served(address, _token(Path(info.token_file), address))
+        except HistoryUnreachable as error:
+            unreachable = error  # a stale file: its process number belongs to somebody else now
+    else:
+        unreachable = HistoryUnreachable(str(settings.home.root), "no consumer of this home runs")
+    if settings.settings.brokers is not None:
+        raise unreachable
+    return Filed(settings)
+
+
+def _token(path: Path, address: str) -> str:
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise HistoryUnreachable(address, f"its token cannot be read from {path}") from error
+
+
+class History:
+    """
+    The history, opened for reading. Threads may share it.
+
+    Each method raises HistoryUnreachable when the consumer cannot be reached, and HistoryBusy when another process
+    folds for longer than the wait. A consumer that was restarted is found again by itself.
+    """
+
+    def __init__(self, open_access: Callable[[], Access]) -> None:
+        """Use `connect` instead."""
+        self._open_access = open_access
+        self._access = _Reopening(open_access)
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close."""
+        self.close()
+
+    def close(self) -> None:
+        """Give back the connection; nothing can be read any more."""
+        self._access.close()
+
+    @property
+    def where(self) -> str:
+        """The server's address or the file's path."""
+        return self._access.where
+
+    def sql(self, text: str, parameters: Parameters | None = None) -> duckdb.DuckDBPyRelation:
+        """
+        Return the whole answer to one SELECT over the public views (see `tables`).
+
+        Args:
+            text: the statement; placeholders are ?, $1 or $name.
+            parameters: their values, a list or a mapping.
+
+        Returns:
+            A DuckDB relation in this process: `fetchall()`, `df()`, `arrow()`.
+
+        Raises:
+            StatementFailed: it is wrong, or does more than read.
+            InvalidLiteral: a parameter is missing or cannot be written.
+        """
+        return self._access.relation(render(text, parameters))
+
+    def watermark(self) -> Watermark:
+        """Return what the tables are complete to: cheap, made to be polled."""
+        return progress.watermark(self._access)
+
+    def pipeline(self) -> PipelineFacts:
+        """Return how the pipeline is doing: rates, lag, what was lost, sizes."""
+        return pipeline.pipeline(self._access)
+
+    def positions(self) -> list[PositionRow]:
+        """Return how far each partition of the log has been folded."""
+        return details.positions(self._access)
+
+    def dead_letters(self, limit: int = 100) -> list[DeadLetterRow]:
+        """Return the newest events that could not be read or folded."""
+        return details.dead_letters(self._access, limit)
+
+    def tables(self) -> list[TableDoc]:
+        """Return the public views with what their columns mean."""
+        return details.tables(self._access)
+
+    def wait_for(self, written: Mapping[tuple[str, Topic], int], timeout_s: float) -> None:
+        """
+        Wait until the history covers these events.
+
+        Args:
+            written: the last sequence of each (producer id, topic).
+            timeout_s: seconds to wait.
+
+        Raises:
+            NotYetFolded: it does not in that time.
+        """
+        progress.wait_for(self._access, written, timeout_s)
+
+    def runs(
+        self,
+        filter: str = "",  # noqa: A002
+        experiment: str | None = None,
+        status: Sequence[str] = (),
+        sort: str = "-created_at",
+        page: int = 1,
+        page_size: int = 100,
+        metrics: Sequence[str] = (),
+        workspace: str | None = None,
+    ) -> RunPage:
+        """
+        Return one page of runs.
+
+        Args:
+            filter: as in module filters: `val/loss < 0.4 and optimizer = adamw and tag = sweep`, or words.
+            experiment, workspace: only those in it.
+            status: only those with one of these.
+            sort: a column of RunRow, a metric, property, or min(metric) or max(metric); a minus = largest first.
+            page: from 1.
+            page_size: rows a page.
+            metrics: whose figures each row brings along.
+
+        Raises:
+            FilterError: a term of the filter, or the sort, means nothing.
+        """
+        return runs.run_page(
+            self._access,
+            filter,
+            workspace=workspace,
+            experiment=experiment,
+            status=status,
+            sort=sort,
+            page=page,
+            page_size=page_size,
+            metrics=metrics,
+        )
+
+    def run(self, run_id: str) -> RunRow:
+        """
+        Return one run with its tags and properties.
+
+        Raises:
+            RunNotFound: there is none with this id.
+        """
+        rows = runs.run_many(self._access, [run_id])
+        if not rows:
+            raise RunNotFound(run_id, self.where)
+        return rows[0]
+
+    def run_many(self, run_ids: Sequence[str], metrics: Sequence[str] = ()) -> list[RunRow]:
+        """Return the runs with these ids that exist, in the order of the ids."""
+        return runs.run_many(self._access, run_ids, metrics)
+
+    def metric_list(self, run_ids: Sequence[str]) -> list[MetricInfo]:
+        """Return every metric and column of these runs, of each run the first logged first."""
+        return details.metric_list(self._access, run_ids)
+
+    def metrics(self, run_id: str, name: str | None = None) -> dict[str, Any]:
+        """Return metric -> value, list, or columns, as logged and in that order; {} without such a metric."""
+        return shapes.metrics(self._access, run_id, name)
+
+    def table(self, run_id: str, name: str) -> dict[str, list[Any]]:
+        """Return a metric as columns of equal length, None where a row lacks one."""
+        return shapes.table(self._access, run_id, name)
+
+    def tags(self, run_id: str) -> dict[str, str | None]:
+        """Return the tags of a run. Raises RunNotFound."""
+        return dict(self.run(run_id).tags)
+
+    def properties(self, run_id: str) -> dict[str, str]:
+        """Return the properties of a run. Raises RunNotFound."""
+        return dict(self.run(run_id).properties)
+
+    def artifacts(self, run_id: str, versions: bool = False) -> list[ArtifactRow]:
+        """Return the files of a run by path, without their bytes; *versions*: the overwritten ones too."""
+        return details.artifacts(self._access, run_id, versions)
+
+    def artifact(self, run_id: str, path: str, version: int | None = None) -> ArtifactRow:
+        """
+        Return one file with its bytes if it is small; else they lie at `location`.
+
+        Raises:
+            ArtifactNotFound: the run has no such file; the error lists those it has.
+        """
+        return details.artifact(self._access, run_id, path, version)
+
+    def events(self, run_id: str) -> list[EventRow]:
+        """Return what has changed a run, oldest first."""
+        return details.events(self._access, run_id)
+
+    def chart(
+        self,
+        run_id: str,
+        name: str,
+        column_name: str | None = None,
+        x: Axis = "step",
+        lo: float | None = None,
+        hi: float | None = None,
+        columns: int = 1000,
+    ) -> Chart:
+        """Return one curve; see `charts`."""
+        return self.charts([(run_id, name, column_name)], x, lo, hi, columns)[0]
+
+    def charts(
+        self,
+        keys: Sequence[ChartKey],
+        x: Axis = "step",
+        lo: float | None = None,
+        hi: float | None = None,
+        columns: int = 1000,
+    ) -> list[Chart]:
+        """
+        Return many curves in one statement, in the order of *keys*.
+
+        Args:
+            keys: (run id, metric, column or None) of each.
+            x: step, time (seconds since 1970 UTC) or relative (seconds since the run started).
+            lo, hi: the range of x, ends included; None = to the end. It is widened to whole columns.
+            columns: at least so many columns, where there are so many points; at most twice as many.
+        """
+        return charting.charts(self._access, keys, x, lo, hi, columns)
+
+
+class _Reopening:
+    """An access that is opened anew when its consumer went away, and whose question is then asked once more."""
+
+    def __init__(self, open_access: Callable[[], Access]) -> None:
+        self._open_access = open_access
+        self._access = open_access()
+
+    @property
+    def where(self) -> str:
+        return self._access.where
+
+    @property
+    def is_served(self) -> bool:
+        return self._access.is_served
+
+    def run(self, statement: str, take: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
+        access = self._access
+        try:
+            return access.run(statement, take)
+        except HistoryUnreachable:
+            return self._reopened(access).run(statement, take)
+
+    def relation(self, statement: str) -> duckdb.DuckDBPyRelation:
+        access = self._access
+        try:
+            return access.relation(statement)
+        except HistoryUnreachable:
+            return self._reopened(access).relation(statement)
+
+    def close(self) -> None:
+        self._access.close()
+
+    def _reopened(self, broken: Access) -> Access:
+        if self._access is broken:
+            fresh = self._open_access()
+            self._access = fresh
+            with contextlib.suppress(duckdb.Error):
+                broken.close()
+        return self._access

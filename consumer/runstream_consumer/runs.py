@@ -1,0 +1,233 @@
+"""The list of runs: one statement for a page of rows with their tags, properties and asked metrics, and the counts."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from runstream_consumer.access import Access
+from runstream_consumer.filters import RUN_COLUMNS, Term, condition, parse, sort_expression
+from runstream_consumer.literal import literal
+from runstream_schemas.errors import FilterError
+
+EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+TERMINAL = ("Completed", "Failed", "Canceled")
+_TIMES = ("created_at", "started_at", "ended_at", "last_seen_at")
+
+
+@dataclass(frozen=True, slots=True)
+class MetricStat:
+    """
+    What one metric of one run comes to.
+
+    Attributes:
+        n, n_numeric: points, and those of them that are numbers.
+        last_value, last_text, last_step: of the point logged last; a text's value is None.
+        min_value, min_step, max_value, max_step: over finite values; None if there is none.
+    """
+
+    n: int
+    n_numeric: int
+    last_value: float | None
+    last_text: str | None
+    last_step: int | None
+    min_value: float | None
+    min_step: int | None
+    max_value: float | None
+    max_step: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """
+    One run as the view `run` tells it, with its tags, properties and the metrics that were asked for.
+
+    Times are in UTC, `duration_s` in seconds; `n_lost` counts points that could not be kept, `n_dead_letters` events
+    that could not be read. `metrics` has an entry per asked metric that the run has.
+    """
+
+    run_id: str
+    workspace: str
+    experiment: str
+    number: int
+    display_name: str | None
+    status: str
+    created_at: dt.datetime
+    started_at: dt.datetime
+    ended_at: dt.datetime | None
+    duration_s: float
+    user: str | None
+    host: str | None
+    pid: int | None
+    description: str | None
+    run_type: str | None
+    parent_run_id: str | None
+    error_type: str | None
+    error_message: str | None
+    error_traceback: str | None
+    error_code: str | None
+    n_points: int
+    n_producers: int
+    n_lost: int
+    n_dead_letters: int
+    last_seen_at: dt.datetime
+    archived: bool
+    tags: Mapping[str, str | None] = field(default_factory=dict)
+    properties: Mapping[str, str] = field(default_factory=dict)
+    metrics: Mapping[str, MetricStat] = field(default_factory=dict)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the run has ended: completed, failed or canceled."""
+        return self.status in TERMINAL
+
+
+@dataclass(frozen=True, slots=True)
+class RunPage:
+    """
+    One page of the run list.
+
+    Attributes:
+        rows: the runs of this page.
+        total: runs that match, over all pages.
+        counts_by_status: of the runs that match if no status were asked for.
+        experiments: every experiment of the workspace, sorted.
+    """
+
+    rows: list[RunRow]
+    total: int
+    counts_by_status: dict[str, int]
+    experiments: list[str]
+
+
+_FIELDS = ", ".join(
+    f"'{name}': {f'epoch_us({name})' if name in _TIMES else f'r.{chr(34)}{name}{chr(34)}'}" for name in RUN_COLUMNS
+)
+_STAT = """
+    SELECT run_id, name, sum(n)::BIGINT AS n, sum(n_numeric)::BIGINT AS n_numeric,
+           arg_max_null(last_value, (producer_id, last_index)) AS last_value,
+           arg_max_null(last_text, (producer_id, last_index)) AS last_text,
+           arg_max_null(last_step, (producer_id, last_index)) AS last_step,
+           min(min_value) AS min_value, arg_min(min_step, (min_value, min_step)) FILTER (min_value IS NOT NULL) AS min_step,
+           max(max_value) AS max_value, arg_min(max_step, (-max_value, max_step)) FILTER (max_value IS NOT NULL) AS max_step
+    FROM series WHERE column_name IS NULL AND n > 0 AND {where} GROUP BY run_id, name"""
+
+
+def run_page(
+    access: Access,
+    text: str,
+    *,
+    workspace: str | None,
+    experiment: str | None,
+    status: Sequence[str],
+    sort: str,
+    page: int,
+    page_size: int,
+    metrics: Sequence[str],
+) -> RunPage:
+    """
+    Read one page of runs.
+
+    Raises:
+        FilterError: a term of the filter, or the sort, means nothing.
+    """
+    terms = parse(text)
+    inside = [] if workspace is None else [f"r.workspace = {literal(workspace)}"]
+    wanted = [condition(term) for term in terms]
+    if not any(term.key == "archived" for term in terms):
+        wanted.append("NOT r.archived")
+    if experiment is not None:
+        wanted.append(f"r.experiment = {literal(experiment)}")
+    statuses = f"WHERE r.status IN {_tuple(status)}" if status else ""
+    order, join = sort_expression(sort)
+    statement = f"""
+WITH known AS MATERIALIZED (FROM run AS r {_where(inside)}),
+matched AS MATERIALIZED (FROM known AS r {_where(wanted)}),
+counted AS MATERIALIZED (FROM matched AS r {statuses}),
+shown AS MATERIALIZED (
+    SELECT r.*, row_number() OVER (ORDER BY {order}, r.created_at DESC, r.run_id) AS place
+    FROM counted AS r {join}
+    ORDER BY place LIMIT {int(page_size)} OFFSET {max(0, int(page) - 1) * int(page_size)}
+)
+SELECT (SELECT sum(1) FROM counted), (SELECT list({{'s': status, 'n': n}}) FROM
+           (SELECT status, sum(1)::BIGINT AS n FROM matched GROUP BY 1)),
+       (SELECT list(DISTINCT experiment) FROM known), {_details("shown", "place", metrics)}"""
+    total, counts, experiments, *details = access.run(statement, lambda cursor: cursor.fetchall())[0]
+    if not total:
+        _check_keys(access, terms)
+    return RunPage(
+        rows=_rows(*details),
+        total=int(total or 0),
+        counts_by_status={row["s"]: row["n"] for row in counts or ()},
+        experiments=sorted(experiments or ()),
+    )
+
+
+def run_many(access: Access, run_ids: Sequence[str], metrics: Sequence[str] = ()) -> list[RunRow]:
+    """Read the runs with these ids that exist, in the order of the ids."""
+    ids = list(dict.fromkeys(run_ids))
+    if not ids:
+        return []
+    statement = f"""
+WITH shown AS MATERIALIZED (FROM run WHERE run_id IN {_tuple(ids)})
+SELECT {_details("shown", "run_id", metrics)}"""
+    rows = _rows(*access.run(statement, lambda cursor: cursor.fetchall())[0])
+    return sorted(rows, key=lambda row: ids.index(row.run_id))
+
+
+def utc(us: int) -> dt.datetime:
+    """The time *us* microseconds after 1970, in UTC."""
+    return EPOCH + dt.timedelta(microseconds=us)
+
+
+def _details(runs: str, order: str, metrics: Sequence[str]) -> str:
+    """Four columns: the runs of the CTE *runs* in *order*, their tags, properties and the figures of *metrics*."""
+    own = f"run_id IN (SELECT run_id FROM {runs})"
+    figures = _STAT.format(where=f"name IN {_tuple(metrics)} AND {own}")
+    return f"""
+       (SELECT list({{{_FIELDS}}} ORDER BY r.{order}) FROM {runs} AS r),
+       (SELECT list({{'r': run_id, 'k': key, 'v': value}} ORDER BY key) FROM tag WHERE {own}),
+       (SELECT list({{'r': run_id, 'k': key, 'v': value}} ORDER BY key) FROM property WHERE {own}),
+       {f"(SELECT list(m) FROM ({figures}) AS m)" if metrics else "NULL"}"""
+
+
+def _rows(runs: Any, tags: Any, properties: Any, figures: Any) -> list[RunRow]:
+    """Build the rows out of the four columns of `_details`."""
+    of_run: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
+        run["run_id"]: ({}, {}, {}) for run in runs or ()
+    }
+    for place, found in enumerate((tags, properties)):
+        for row in found or ():
+            of_run[row["r"]][place][row["k"]] = row["v"]
+    for row in figures or ():
+        run_id, name = row.pop("run_id"), row.pop("name")
+        of_run[run_id][2][name] = MetricStat(**row)
+    rows = []
+    for run in runs or ():
+        for name in _TIMES:
+            run[name] = None if run[name] is None else utc(run[name])
+        rows.append(RunRow(**run, **dict(zip(("tags", "properties", "metrics"), of_run[run["run_id"]], strict=True))))
+    return rows
+
+
+def _check_keys(access: Access, terms: Sequence[Term]) -> None:
+    """Tell a mistyped key from a filter that just matches nothing."""
+    for term in terms:
+        if term.key is None or term.is_known:
+            continue
+        name = literal(term.key)
+        known = access.run(
+            f"SELECT 1 WHERE EXISTS (FROM series_log WHERE name = {name}) OR EXISTS (FROM tag_event WHERE key = {name}) "
+            f"OR EXISTS (FROM property_event WHERE key = {name})",
+            lambda cursor: cursor.fetchall(),
+        )
+        if not known:
+            raise FilterError(term.text, "names no metric, property or tag of any run")
+
+
+def _where(conditions: Sequence[str]) -> str:
+    return f"WHERE {' AND '.join(conditions)}" if conditions else ""
+
+
+def _tuple(values: Sequence[str]) -> str:
+    return f"({', '.join(literal(value) for value in values)})"
