@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from runstream import artifacts, paths
 from runstream.config import Config
-from runstream_schemas.errors import ArtifactNotFound, ExtraMissing, RunstreamError
+from runstream_schemas.errors import ExtraMissing, RunstreamError
 from runstream_schemas.topics import Topic
 
 if TYPE_CHECKING:
@@ -44,8 +44,10 @@ class Reader:
     def metrics(self, name: str | None = None) -> dict[str, Any]:
         """Return metric -> value, list, or columns, in the order logged; of one metric when *name* is given."""
         with self._history() as history:
-            history.run(self._run_id)
-            return history.metrics(self._run_id, name)
+            found = history.metrics(self._run_id, name)
+            if not found:
+                history.run(self._run_id)  # raises for a run that nobody knows
+            return found
 
     def tags(self) -> dict[str, str | None]:
         """Return the tags as they are now."""
@@ -68,10 +70,6 @@ class Reader:
         """Write one of the run's files to *target* (into it, when it is a folder) and return where it is."""
         name = paths.checked(name)
         with self._history() as history:
-            history.run(self._run_id)
-            known = sorted({row.path for row in history.artifacts(self._run_id)})
-            if name not in known:
-                raise ArtifactNotFound(run_id=self._run_id, path=name, available=known)
             row = history.artifact(self._run_id, name)
         place = target / name.rpartition("/")[2] if target.is_dir() else target
         self._save(row, place)
@@ -98,8 +96,10 @@ class Reader:
 
     def _files(self) -> Sequence[ArtifactRow]:
         with self._history() as history:
-            history.run(self._run_id)
-            return history.artifacts(self._run_id)
+            found = history.artifacts(self._run_id)
+            if not found:
+                history.run(self._run_id)  # raises for a run that nobody knows
+            return found
 
     def _save(self, row: ArtifactRow, place: Path) -> None:
         with artifacts.content_of(row.location, row.content, row.sha256, self._config) as source:
@@ -138,8 +138,8 @@ def opened(config: Config, what: str) -> Iterator[History]:
     """
     try:
         from runstream_consumer import history
-    except ImportError as error:
-        raise ExtraMissing(what=what, extra="consumer", module=error.name or "runstream_consumer") from error
+    except ModuleNotFoundError as error:
+        raise ExtraMissing(what=what, extra="consumer", module=str(error.name)) from error
     server, token_file = config.settings.server, config.settings.token_file
     with history.connect(home=config.home.root, server=server, token_file=token_file) as connected:
         yield connected
