@@ -1,0 +1,1 @@
+"""The dashboard: Streamlit pages over the run history, with a live chart grid of its own."""

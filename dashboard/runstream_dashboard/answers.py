@@ -21,8 +21,10 @@ class _Slot:
 class Answers:
     """The newest answers to at most `kept` questions; those asked longest ago are forgotten."""
 
-    def __init__(self, kept: int) -> None:
+    def __init__(self, kept: int, unreachable: tuple[type[Exception], ...]) -> None:
+        """Use at most `kept` slots; while `ask` raises one of `unreachable`, the last answer stands."""
         self._kept = kept
+        self._unreachable = unreachable
         self._lock = threading.Lock()
         self._slots: OrderedDict[Hashable, _Slot] = OrderedDict()
 
@@ -30,8 +32,7 @@ class Answers:
         """
         Return the answer to `question` as of `when`, asking only if the one at hand is of another time.
 
-        Viewers that want the same answer at once wait for one of them to ask. While the history cannot be reached
-        (ConnectionError, TimeoutError) the last answer stands.
+        Viewers that want the same answer at once wait for one of them to ask.
 
         Args:
             question: names what is asked.
@@ -39,7 +40,7 @@ class Answers:
             ask: gets the answer; called with this question's lock held.
 
         Raises:
-            ConnectionError, TimeoutError: the history cannot be reached and there is no earlier answer.
+            What `ask` raises; of the kind "unreachable" only when there is no earlier answer.
         """
         with self._lock:
             slot = self._slots.setdefault(question, _Slot())
@@ -50,7 +51,7 @@ class Answers:
             if slot.when != when:
                 try:
                     slot.answer = ask()
-                except (ConnectionError, TimeoutError):
+                except self._unreachable:
                     if slot.when is None:
                         raise
                     return slot.answer  # type: ignore[no-any-return]

@@ -114,7 +114,7 @@ def numbers_of(rows: Sequence[RunRow], metrics: Iterable[MetricInfo]) -> dict[st
 
 
 def points(
-    rows: Sequence[RunRow], numbers: dict[str, dict[str, float]], x: str, y: str, chosen: Iterable[str]
+    rows: Sequence[RunRow], numbers: dict[str, dict[str, float]], x: str, y: str, chosen: Iterable[str], dark: bool
 ) -> list[figures.Point]:
     """Return the runs that have both numbers, as points of a scatter plot."""
     large = set(chosen)
@@ -124,7 +124,7 @@ def points(
             name=row.display_name or row.run_id,
             x=numbers[row.run_id][x],
             y=numbers[row.run_id][y],
-            colour=palette.colour_index(row.number),
+            colour=palette.colours(dark)[palette.colour_index(row.number)],
             chosen=row.run_id in large,
         )
         for row in rows

@@ -13,8 +13,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from runstream_dashboard import palette
-
 # Dots are worth drawing only while they can be told apart.
 _DOTTED = 40
 ROW = "row"
@@ -23,13 +21,13 @@ Spec = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One run in a scatter plot; `chosen` runs are drawn large and in their colour, the others grey."""
+    """One run in a scatter plot; `chosen` runs are drawn large and in their colour (CSS), the others grey."""
 
     run_id: str
     name: str
     x: float
     y: float
-    colour: int
+    colour: str
     chosen: bool
 
 
@@ -83,11 +81,11 @@ def _pair(x: object, y: object) -> list[float | None] | None:
     return [float(x), float(y) if is_number(y) else None]  # type: ignore[arg-type]
 
 
-def line(x: Sequence[object], y: Sequence[object], x_name: str, y_name: str, colour: int = 0) -> Spec:
+def line(x: Sequence[object], y: Sequence[object], x_name: str, y_name: str, colour: str) -> Spec:
     """Return a line of y against x in the order of logging; what is not finite in y is a gap, in x left out."""
     pairs = [pair for pair in map(_pair, x, y) if pair is not None]
     spec = _base(x_name)
-    spec["color"] = [palette.LIGHT[colour]]
+    spec["color"] = [colour]
     spec["series"] = [
         {
             "type": "line",
@@ -102,12 +100,12 @@ def line(x: Sequence[object], y: Sequence[object], x_name: str, y_name: str, col
     return spec
 
 
-def list_line(name: str, values: Sequence[object], colour: int = 0) -> Spec:
+def list_line(name: str, values: Sequence[object], colour: str) -> Spec:
     """Return the chart of a list, or of values logged one by one without steps: each against its place."""
     return line(range(len(values)), values, "place", name, colour)
 
 
-def table_line(table: Mapping[str, Sequence[object]], x: str, y: str, colour: int = 0) -> Spec:
+def table_line(table: Mapping[str, Sequence[object]], x: str, y: str, colour: str) -> Spec:
     """Return the chart of a table's column y against its column x; x ROW is the row's number."""
     values = table[y]
     return line(range(len(values)) if x == ROW else table[x], values, x, y, colour)
@@ -140,11 +138,40 @@ def scatter(points: Sequence[Point], x_name: str, y_name: str, log_x: bool = Fal
             "name": point.name,
             "data": [_mark(point)],
             "symbolSize": 15,
-            "itemStyle": {"color": palette.LIGHT[point.colour], "borderColor": "#ffffff", "borderWidth": 1.5},
+            "itemStyle": {"color": point.colour, "borderColor": "#ffffff", "borderWidth": 1.5},
             "z": 3,
         }
         for point in shown
         if point.chosen
     )
     spec["series"] = [each for each in series if each["data"]]
+    return spec
+
+
+def query_chart(values: Mapping[str, Sequence[object]], x: str, y: str, kind: str, colour: str) -> Spec:
+    """Return a chart of a query's column y against its column x, as "line", "scatter" or "bar"; x may be text."""
+    xs = list(range(len(values[y]))) if x == ROW else values[x]
+    if kind == "line" and all(is_number(value) for value in xs):
+        return line(xs, values[y], x, y, colour)
+    spec = _base(x)
+    spec["color"] = [colour]
+    spec["xAxis"] |= {"min": None, "max": None}
+    if kind == "scatter" and all(is_number(value) for value in xs):
+        data: list[Any] = [pair for pair in map(_pair, xs, values[y]) if pair is not None]
+    else:
+        spec["xAxis"] |= {"type": "category", "data": [str(value) for value in xs]}
+        data = [float(value) if is_number(value) else None for value in values[y]]  # type: ignore[arg-type]
+    spec["yAxis"]["scale"] = kind != "bar"
+    spec["series"] = [{"type": kind, "name": y, "data": data, "symbolSize": 6}]
+    return spec
+
+
+def lag_area(lag: Sequence[tuple[float, float]], colour: str) -> Spec:
+    """Return the lag of the last minutes: (seconds ago, seconds behind) pairs, oldest first."""
+    spec = _base("seconds ago")
+    spec["color"] = [colour]
+    spec["xAxis"] |= {"inverse": True, "min": 0}
+    spec["yAxis"] |= {"min": 0, "name": "seconds behind"}
+    data = [[ago, behind] for ago, behind in lag]
+    spec["series"] = [{"type": "line", "data": data, "showSymbol": False, "areaStyle": {"opacity": 0.15}}]
     return spec

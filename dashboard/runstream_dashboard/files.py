@@ -5,13 +5,16 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 import pandas as pd
+
 from runstream_consumer.history import ArtifactRow, History
 
 PREVIEW_BYTES = 1_000_000
+# More than this is fetched with `runstream` or the SDK, not through a page.
+MAX_BYTES = 64_000_000
 _PREVIEW_ROWS = 200
 _LANGUAGES = {
     ".py": "python", ".json": "json", ".yaml": "yaml", ".yml": "yaml", ".toml": "toml", ".md": "markdown",
@@ -48,16 +51,21 @@ def images(artifacts: Sequence[ArtifactRow]) -> dict[str, list[ArtifactRow]]:
 
 
 def read(reader: History, run_id: str, artifact: ArtifactRow) -> bytes | None:
-    """Return the bytes of an artifact; None when its store cannot be reached from this machine."""
+    """Return the bytes of an artifact; None when its store cannot be reached from this machine, or it is huge."""
+    found = reader.artifact(run_id, artifact.path, artifact.version)
+    if found.content is not None:
+        return found.content
+    if found.location is None or "://" in found.location or found.size_bytes > MAX_BYTES:
+        return None
     try:
-        return reader.artifact_bytes(run_id, artifact.path, artifact.version)
+        return Path(found.location).read_bytes()
     except OSError:
         return None
 
 
 def where(artifact: ArtifactRow) -> str:
-    """Return a sentence on where a file lies that cannot be read from here."""
-    return f"{artifact.path} lies at {artifact.location or 'an unknown place'}, which cannot be read from here."
+    """Return a sentence on where a file lies whose bytes are not shown here."""
+    return f"{artifact.path} lies at {artifact.location or 'an unknown place'}; it is not read from here."
 
 
 def _table(suffix: str, data: bytes) -> pd.DataFrame | None:

@@ -15,7 +15,7 @@ def number(value: float | None) -> str:
     """Write a value with four significant digits: 0.7377, 12,345, 1.23e-05, NaN, inf; an en dash for None."""
     if value is None:
         return "–"
-    if isinstance(value, float) and not math.isfinite(value):
+    if not math.isfinite(value):
         return "NaN" if math.isnan(value) else ("inf" if value > 0 else "-inf")
     size = abs(value)
     if size == 0:

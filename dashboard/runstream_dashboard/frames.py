@@ -2,8 +2,9 @@
 Curves to binary frames, whole or tail. Pure.
 
 A frame is a u32 (length of the header), four bytes of padding, the header as JSON padded to 8 bytes, then for each
-curve of the header its columns, each padded to 8 bytes: x f64, y f64 and, where a column stands for more than one
-point (width > 0), least and greatest value f32. web/frame.js reads it: both files must change together.
+curve of the header its columns as f64: x, y and, where a column stands for more than one point (width > 0), its least
+and greatest value. (f32 would halve the band, but turn 1e300 into infinity.) web/frame.js reads it: both files must
+change together.
 
 `base` 0 is a whole frame. Otherwise a curve carries `from`: the reader keeps its columns before that and replaces the
 rest. A reader whose last frame is not `base` asks for a whole one.
@@ -64,8 +65,8 @@ class Curve:
     n: int
     x: NDArray[np.float64]
     y: NDArray[np.float64]
-    low: NDArray[np.float32]
-    high: NDArray[np.float32]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
     nonfinite: tuple[tuple[float, str, int], ...]
 
     @property
@@ -83,8 +84,8 @@ def curve_of(columns: Columns, chart: str | None = None) -> Curve:
         n=int(columns.n),
         x=np.ascontiguousarray(columns.last_x, dtype="<f8"),
         y=np.ascontiguousarray(columns.last, dtype="<f8"),
-        low=np.ascontiguousarray(columns.min, dtype="<f4"),
-        high=np.ascontiguousarray(columns.max, dtype="<f4"),
+        low=np.ascontiguousarray(columns.min, dtype="<f8"),
+        high=np.ascontiguousarray(columns.max, dtype="<f8"),
         nonfinite=tuple((float(x), str(kind), int(count)) for x, kind, count in columns.nonfinite[:MAX_MARKS]),
     )
 
@@ -95,23 +96,14 @@ def common(old: Curve, new: Curve) -> int:
         return 0
     n = min(len(old.x), len(new.x))
     differs = np.zeros(n, dtype=bool)
-    for before, after in ((old.x, new.x), (old.y, new.y)):
+    for before, after in zip(_columns(old), _columns(new), strict=True):
+        # As integers, so that -0.0 differs from 0.0 and NaN equals itself.
         differs |= before[:n].view(np.uint64) != after[:n].view(np.uint64)
-    if new.width:
-        for low, high in ((old.low, new.low), (old.high, new.high)):
-            differs |= low[:n].view(np.uint32) != high[:n].view(np.uint32)
     return int(differs.argmax()) if differs.any() else n
 
 
-def _padded(data: bytes) -> bytes:
-    return data + b"\0" * (-len(data) % 8)
-
-
-def _columns(curve: Curve, start: int) -> bytes:
-    columns: list[NDArray[Any]] = [curve.x, curve.y]
-    if curve.width:
-        columns += [curve.low, curve.high]
-    return b"".join(_padded(column[start:].tobytes()) for column in columns)
+def _columns(curve: Curve) -> list[NDArray[np.float64]]:
+    return [curve.x, curve.y, curve.low, curve.high] if curve.width else [curve.x, curve.y]
 
 
 def encode(header: Mapping[str, Any], curves: Sequence[Curve], sent: Mapping[Key, Curve]) -> bytes:
@@ -142,6 +134,6 @@ def encode(header: Mapping[str, Any], curves: Sequence[Curve], sent: Mapping[Key
                 "nonfinite": curve.nonfinite,
             }
         )
-        bodies.append(_columns(curve, start))
+        bodies.extend(column[start:].tobytes() for column in _columns(curve))
     text = json.dumps({**header, "curves": described}, ensure_ascii=False, separators=(",", ":")).encode()
-    return b"".join((_LENGTH.pack(len(text)), _padded(text), *bodies))
+    return b"".join((_LENGTH.pack(len(text)), text, b"\0" * (-len(text) % 8), *bodies))

@@ -8,8 +8,8 @@ from functools import cache
 from typing import Any
 
 import streamlit as st
-from runstream_consumer.history import MetricInfo, RunRow, Watermark
 
+from runstream_consumer.history import MetricInfo, RunRow, Watermark
 from runstream_dashboard import address, formats, frames, live, palette, tables
 from runstream_dashboard.server import web_path
 
@@ -114,7 +114,11 @@ def _curves(
 
 
 def show(
-    key: str, mark: Watermark, rows: Sequence[RunRow], metrics: Sequence[MetricInfo], rail: bool = True,
+    key: str,
+    mark: Watermark,
+    rows: Sequence[RunRow],
+    metrics: Sequence[MetricInfo],
+    rail: bool = True,
     bare: bool = False,
 ) -> address.View:
     """

@@ -7,17 +7,27 @@ and a tick without news costs none beside the watermark.
 
 from __future__ import annotations
 
-import queue
+import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import TypeVar
 
-from runstream_consumer.history import Chart, History, MetricInfo, RunPage, RunRow, Watermark
-
 from runstream_consumer import history
+from runstream_consumer.history import (
+    Chart,
+    History,
+    HistoryBusy,
+    HistoryUnreachable,
+    MetricInfo,
+    PipelineFacts,
+    RunPage,
+    RunRow,
+    TableDoc,
+    Watermark,
+)
+from runstream_dashboard import address
 from runstream_dashboard.answers import Answers
 
 T = TypeVar("T")
@@ -25,68 +35,62 @@ T = TypeVar("T")
 TICK_S = 1.0
 # How long the slower facts (statuses, the list of metrics) may be behind while points arrive every tick.
 SLOW_S = 3.0
+# What a history that cannot be read now raises; the consumer may come back.
+UNREACHABLE = (HistoryUnreachable, HistoryBusy)
 TERMINAL = frozenset({"Completed", "Failed", "Canceled"})
-_MAX_IDLE = 4
 _KEPT = 96
 
 ChartKey = tuple[str, str, str | None]
 When = tuple[int, int]
 
 
-class Pool:
-    """Open readers of the history, each lent to one script thread at a time."""
+class Reader:
+    """The one open history of this process; script threads share it."""
 
     def __init__(self) -> None:
-        self._idle: queue.LifoQueue[History] = queue.LifoQueue(_MAX_IDLE)
+        self._lock = threading.Lock()
+        self._history: History | None = None
 
-    @contextmanager
-    def lend(self) -> Iterator[History]:
-        """Lend a reader; one that raised is closed, because nobody knows what state it is in."""
-        try:
-            reader = self._idle.get_nowait()
-        except queue.Empty:
-            reader = history.connect()
-        try:
-            yield reader
-            self._idle.put_nowait(reader)
-        except queue.Full:
-            reader.close()
-        except BaseException:
-            reader.close()
-            raise
+    def _open(self) -> History:
+        with self._lock:
+            if self._history is None:
+                self._history = history.connect()
+            return self._history
 
     def ask(self, question: Callable[[History], T]) -> T:
-        """Answer a question; if the connection broke, once more with a fresh reader: the consumer may be a new one."""
-        try:
-            with self.lend() as reader:
-                return question(reader)
-        except ConnectionError:
-            self.close()
-        with self.lend() as reader:
-            return question(reader)
+        """
+        Answer a question.
 
-    def close(self) -> None:
-        """Close all idle readers."""
-        while True:
-            try:
-                self._idle.get_nowait().close()
-            except queue.Empty:
-                return
+        When the history does not answer it is opened anew and asked once more: a consumer that has started since
+        holds the file that was read directly before, and a restarted one listens elsewhere.
+        """
+        opened = self._open()
+        try:
+            return question(opened)
+        except UNREACHABLE:
+            self._forget(opened)
+        return question(self._open())
+
+    def _forget(self, opened: History) -> None:
+        with self._lock:
+            if self._history is opened:
+                self._history = None
+                opened.close()
 
 
 @cache
-def _pool() -> Pool:
-    return Pool()
+def _reader() -> Reader:
+    return Reader()
 
 
 @cache
 def _answers() -> Answers:
-    return Answers(_KEPT)
+    return Answers(_KEPT, UNREACHABLE)
 
 
 def ask(question: Callable[[History], T]) -> T:
     """Answer a question that nobody shares: one run's files, a statement typed by the reader."""
-    return _pool().ask(question)
+    return _reader().ask(question)
 
 
 def _shared(question: tuple[object, ...], when: When, answer: Callable[[History], T]) -> T:
@@ -101,20 +105,11 @@ def watermark() -> Watermark:
     stays usable on what it has.
 
     Raises:
-        ConnectionError: the history was never reached.
+        HistoryUnreachable, HistoryBusy: the history was never reached.
     """
-    now = int(time.monotonic() / TICK_S)
-    reached = False
-
-    def read(reader: History) -> Watermark:
-        nonlocal reached
-        mark = reader.watermark()
-        reached = True
-        return mark
-
-    known = _answers().get(("watermark",), (now, 0), lambda: (ask(read), now))
-    mark, tick = known
-    return mark if reached or now - tick <= 1 else replace(mark, state="stopped")
+    now = tick()
+    mark, read_at = _shared(("watermark",), now, lambda reader: (reader.watermark(), now))
+    return mark if read_at == now else replace(mark, state="stopped")
 
 
 def slow(mark: Watermark) -> When:
@@ -155,7 +150,11 @@ def metric_list(when: When, run_ids: tuple[str, ...]) -> list[MetricInfo]:
 
 
 def charts(
-    mark: Watermark, keys: tuple[ChartKey, ...], axis: str, zoom: tuple[float, float | None] | None, columns: int
+    mark: Watermark,
+    keys: tuple[ChartKey, ...],
+    axis: address.Axis,
+    zoom: tuple[float, float | None] | None,
+    columns: int,
 ) -> list[Chart]:
     """Return the columns of many curves, read by one statement."""
     low, high = zoom or (None, None)
@@ -174,3 +173,18 @@ def any_live(rows: Sequence[RunRow]) -> bool:
 def detail(kind: str, when: When, run_id: str, question: Callable[[History], T], name: str = "") -> T:
     """Return something of one run that every viewer sees alike: its files, its history, the rows of a metric."""
     return _shared((kind, run_id, name), when, question)
+
+
+def table_docs() -> list[TableDoc]:
+    """Return the documentation of the public tables; it does not change while a server runs."""
+    return _shared(("docs",), (0, 0), lambda reader: reader.tables())
+
+
+def pipeline(when: When) -> PipelineFacts:
+    """Return how the pipeline is doing."""
+    return _shared(("pipeline",), when, lambda reader: reader.pipeline())
+
+
+def tick() -> When:
+    """Return the time in ticks, for what is read anew at every tick."""
+    return (int(time.monotonic() / TICK_S), -2)

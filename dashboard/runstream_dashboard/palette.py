@@ -8,6 +8,9 @@ from collections.abc import Sequence
 # tritan sight); the order makes neighbouring run numbers differ most.
 LIGHT = ("#4460f3", "#ad8b0b", "#9052a7", "#0d6e4a", "#ef5f94", "#233385", "#3c9cde", "#6c2100")
 DARK = ("#3e9dfd", "#f5c337", "#aa4b9f", "#52febd", "#e483a2", "#5b59f4", "#a0cbf5", "#dc4b02")
+# The product's own colour: buttons, links, focus.
+LIGHT_PRIMARY = LIGHT[0]
+DARK_PRIMARY = DARK[0]
 # How many dash patterns the grid knows: solid, long, short, long-short.
 N_DASHES = 4
 
@@ -15,6 +18,11 @@ N_DASHES = 4
 def colour_index(number: int) -> int:
     """Return the place in the palette of a run with this number in its experiment (1 is the first run)."""
     return (number - 1) % len(LIGHT)
+
+
+def colours(dark: bool) -> tuple[str, ...]:
+    """Return the palette for a light or a dark page."""
+    return DARK if dark else LIGHT
 
 
 def dashes(colours: Sequence[int]) -> list[int]:
@@ -27,8 +35,8 @@ def dashes(colours: Sequence[int]) -> list[int]:
     return patterns
 
 
-def dot(colour: int, radius: int = 4) -> str:
+def dot(colour: int, dark: bool = False, radius: int = 4) -> str:
     """Return a picture of a dot in this colour as a data URI; `radius` of at most 8 in a square of 16."""
-    fill = LIGHT[colour].replace("#", "%23")
+    fill = colours(dark)[colour].replace("#", "%23")
     circle = f"<circle cx='8' cy='8' r='{radius}' fill='{fill}'/>"
     return f"data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' width='16' height='16'>{circle}</svg>"

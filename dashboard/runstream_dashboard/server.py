@@ -13,18 +13,20 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from runstream_dashboard.palette import DARK_PRIMARY, LIGHT_PRIMARY
+
 PACKAGE = Path(__file__).parent
 WEB = PACKAGE / "web"
 
 _LIGHT = {
-    "primaryColor": "#4460f3",
+    "primaryColor": LIGHT_PRIMARY,
     "backgroundColor": "#ffffff",
     "secondaryBackgroundColor": "#f6f7f9",
     "textColor": "#131a2a",
     "borderColor": "#e3e6ec",
 }
 _DARK = {
-    "primaryColor": "#3e9dfd",
+    "primaryColor": DARK_PRIMARY,
     "backgroundColor": "#0e1117",
     "secondaryBackgroundColor": "#1a202b",
     "textColor": "#e6e9ef",

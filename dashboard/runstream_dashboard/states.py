@@ -40,7 +40,7 @@ def _retry() -> None:
     st.caption("Looking again every two seconds.")
     try:
         live.watermark()
-    except (ConnectionError, TimeoutError, OSError):
+    except live.UNREACHABLE:
         return
     st.rerun()
 
@@ -49,7 +49,7 @@ def guarded(page: Callable[[], None]) -> None:
     """Draw a page; a history that was never reached gets its own state instead of a stack trace."""
     try:
         page()
-    except (ConnectionError, TimeoutError) as error:
+    except live.UNREACHABLE as error:
         unreachable(error)
 
 

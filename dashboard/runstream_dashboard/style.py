@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
+from runstream_dashboard.palette import DARK_PRIMARY, LIGHT_PRIMARY
+
 _RULES = """<style>
 [data-testid="stMainBlockContainer"] { padding: 4.1rem 1.6rem 2rem; max-width: none; }
 [data-testid="stMainBlockContainer"] h1 { font-size: 1.5rem; padding: 0; font-weight: 650; overflow-wrap: anywhere; }
 [data-testid="stMainBlockContainer"] h2 { font-size: 1.15rem; padding: .4rem 0 .2rem; }
-[data-testid="stMainBlockContainer"] h3 { font-size: 1rem; padding: 0; }
+[data-testid="stMainBlockContainer"] h3 { font-size: 1rem; padding: .35rem 0 .15rem; }
 [data-testid="stMetric"] { padding: .7rem .9rem; }
 [data-testid="stMetricValue"] { font-size: 1.35rem; font-variant-numeric: tabular-nums; }
 .st-key-rs-badge { font-variant-numeric: tabular-nums; width: auto; flex: none; }
@@ -21,3 +23,13 @@ _RULES = """<style>
 def apply() -> None:
     """Put the rules on the page."""
     st.html(_RULES)
+
+
+def dark() -> bool:
+    """Say whether this viewer's page is dark."""
+    return st.context.theme.type == "dark"
+
+
+def primary() -> str:
+    """Return the page's own colour as CSS."""
+    return DARK_PRIMARY if dark() else LIGHT_PRIMARY

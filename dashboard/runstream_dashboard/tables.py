@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 import pandas as pd
-from runstream_consumer.history import ArtifactRow, EventRow, MetricInfo, RunRow
 
+from runstream_consumer.history import ArtifactRow, ColumnDoc, EventRow, MetricInfo, RunRow
 from runstream_dashboard import formats, palette
 from runstream_dashboard.differences import Line
 
@@ -57,6 +57,11 @@ def colour_of(row: RunRow) -> int:
     return palette.colour_index(row.number)
 
 
+def css_of(row: RunRow, dark: bool) -> str:
+    """Return a run's colour as CSS."""
+    return palette.colours(dark)[colour_of(row)]
+
+
 def named(columns: Iterable[str], kind: str) -> tuple[str, ...]:
     """Return the names of the columns of one kind."""
     return tuple(name for each, _, name in (column.partition(":") for column in columns) if each == kind)
@@ -91,10 +96,10 @@ def _value(row: RunRow, column: str, now: datetime) -> Any:
     return (row.properties if kind == "property" else row.tags).get(name)
 
 
-def run_table(rows: Sequence[RunRow], columns: Sequence[str], now: datetime) -> pd.DataFrame:
+def run_table(rows: Sequence[RunRow], columns: Sequence[str], now: datetime, dark: bool) -> pd.DataFrame:
     """Return the runs as a table: a dot in the run's colour, its name, then the chosen columns by "kind:name"."""
     data: dict[str, list[Any]] = {
-        "dot": [palette.dot(colour_of(row)) for row in rows],
+        "dot": [palette.dot(colour_of(row), dark) for row in rows],
         "name": [row.display_name or row.run_id for row in rows],
     }
     for column in columns:
@@ -204,12 +209,12 @@ def difference_table(lines: Sequence[Line], rows: Sequence[RunRow]) -> pd.DataFr
     return pd.DataFrame(data)
 
 
-def difference_style(lines: Sequence[Line], rows: Sequence[RunRow], base: int) -> pd.DataFrame:
+def difference_style(lines: Sequence[Line], rows: Sequence[RunRow], base: int, dark: bool) -> pd.DataFrame:
     """Return the CSS of each cell of `difference_table`: unlike the baseline tinted, the best value bold green."""
     style = difference_table(lines, rows)
     style.loc[:, :] = ""
     for row in rows:
-        style.loc[0, row.run_id] = f"font-weight: 600; color: {palette.LIGHT[colour_of(row)]}"
+        style.loc[0, row.run_id] = f"font-weight: 600; color: {css_of(row, dark)}"
     for at, line in enumerate(lines, start=1):
         for place, row in enumerate(rows):
             if line.best == place:
@@ -217,3 +222,14 @@ def difference_style(lines: Sequence[Line], rows: Sequence[RunRow], base: int) -
             elif line.texts[place] != line.texts[base]:
                 style.loc[at, row.run_id] = "background-color: rgba(68, 96, 243, 0.10)"
     return style
+
+
+def column_docs(columns: Sequence[ColumnDoc]) -> pd.DataFrame:
+    """Return the columns of a table with type and meaning."""
+    return pd.DataFrame(
+        {
+            "Column": [column.name for column in columns],
+            "Type": [column.type for column in columns],
+            "Meaning": [column.comment for column in columns],
+        }
+    )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import streamlit as st
-from runstream_consumer.history import MetricInfo, RunRow
 
-from runstream_dashboard import address, differences, figures, grid, heading, live, palette, states, tables
+from runstream_consumer.history import MetricInfo, RunRow
+from runstream_dashboard import address, differences, figures, grid, heading, live, states, style, tables
 from runstream_dashboard.pages import named
 
 TABS = ("Differences", "Scatter", "Curves")
@@ -41,9 +41,10 @@ def _differences(rows: list[RunRow], metrics: list[MetricInfo]) -> None:
         st.info("Nothing differs." if differ else "No key matches.", icon=":material/check:")
         return
     at = next((place for place, row in enumerate(shown) if row.run_id == baseline), 0)
+    dark = style.dark()
     st.dataframe(
         tables.difference_table(lines, shown).style.apply(
-            lambda _: tables.difference_style(lines, shown, at), axis=None
+            lambda _: tables.difference_style(lines, shown, at, dark), axis=None
         ),
         column_config={row.run_id: st.column_config.TextColumn(tables.head(row)) for row in shown},
         hide_index=True,
@@ -53,7 +54,7 @@ def _differences(rows: list[RunRow], metrics: list[MetricInfo]) -> None:
     )
 
 
-def _scatter(rows: list[RunRow], metrics: list[MetricInfo]) -> None:
+def _scatter(rows: list[RunRow], _metrics: list[MetricInfo]) -> None:
     when = live.slow(live.watermark())
     experiment = rows[0].experiment
     others = live.run_page(when, experiment=experiment, page_size=MAX_OTHERS).rows
@@ -69,7 +70,7 @@ def _scatter(rows: list[RunRow], metrics: list[MetricInfo]) -> None:
     x = left.selectbox("x", keys, index=keys.index(first[0]), key="sx", bind="query-params")
     y = right.selectbox("y", keys, index=keys.index(first[1]), key="sy", bind="query-params")
     logs = log.pills("Log axes", ["x", "y"], selection_mode="multi", key="slog", bind="query-params")
-    points = differences.points(every, numbers, x, y, [row.run_id for row in rows])
+    points = differences.points(every, numbers, x, y, [row.run_id for row in rows], style.dark())
     spec = figures.scatter(points, x, y, log_x="x" in logs, log_y="y" in logs)
     st.echarts_chart(spec, height=_SCATTER_PX, key="scatter", alt=f"{y} against {x}, one dot a run")
     st.caption(f"{len(points)} runs of {experiment} have both; the compared ones in colour.")

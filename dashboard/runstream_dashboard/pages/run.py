@@ -3,32 +3,36 @@
 from __future__ import annotations
 
 import streamlit as st
-from runstream_consumer.history import MetricInfo, RunRow
 
-from runstream_dashboard import address, badge, grid, live, palette, states, tables
+from runstream_consumer.history import MetricInfo, RunRow
+from runstream_dashboard import address, badge, grid, live, palette, states, style, tables
 from runstream_dashboard.pages import named, run_files, run_forms
 
 N_KEY_CHARTS = 4
-STATUS_COLOURS = {"Running": "blue", "Completed": "green", "Failed": "red", "Canceled": "gray", "NotResponding": "orange"}
+STATUS_COLOURS = {
+    "Running": "blue",
+    "Completed": "green",
+    "Failed": "red",
+    "Canceled": "gray",
+    "NotResponding": "orange",
+}
 TABS = ("Overview", "Charts", "Tables", "Images", "Files", "History")
 
 
 def _head(row: RunRow) -> None:
-    query = {"runs": row.run_id}
     with st.container(key="rs-heading", horizontal=True, vertical_alignment="center", gap="medium"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
-            st.image(palette.dot(tables.colour_of(row), radius=7), width=18)
+            st.image(palette.dot(tables.colour_of(row), style.dark(), radius=7), width=18)
             st.title(row.display_name or row.run_id, anchor=False, width="content")
-        st.badge(row.status, color=STATUS_COLOURS.get(row.status, "gray"))  # type: ignore[arg-type]
+        st.badge(row.status, color=STATUS_COLOURS[row.status] if row.status in STATUS_COLOURS else "gray")
         badge.show(live.any_live([row]))
         st.space("stretch")
+        others = [run_id for run_id in st.session_state.get("chosen", ()) if run_id != row.run_id]
+        query = {"runs": address.join([row.run_id, *others])}
         if st.button("Plot with others", icon=":material/add_chart:"):
-            kept = [run_id for run_id in st.session_state.get("chosen", ()) if run_id != row.run_id]
-            st.session_state["chosen"] = [*kept, row.run_id]
-            st.switch_page(named("charts"), query_params={"runs": address.join([*kept, row.run_id])})
+            st.switch_page(named("charts"), query_params=query)
         if st.button("Compare", icon=":material/compare_arrows:"):
-            kept = [run_id for run_id in st.session_state.get("chosen", ()) if run_id != row.run_id]
-            st.switch_page(named("compare"), query_params={"runs": address.join([row.run_id, *kept])} if kept else query)
+            st.switch_page(named("compare"), query_params=query)
     st.caption(tables.summary(row), help=f"Run id: {row.run_id}")
 
 

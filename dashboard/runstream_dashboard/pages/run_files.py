@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import streamlit as st
-from runstream_consumer.history import ArtifactRow, MetricInfo, RunRow
 
+from runstream_consumer.history import ArtifactRow, MetricInfo, RunRow
 from runstream_dashboard import files, formats, live, tables
 from runstream_dashboard.pages import cells
 
@@ -13,7 +13,7 @@ _IMAGES_A_ROW = 3
 
 def _artifacts(row: RunRow) -> list[ArtifactRow]:
     when = live.slow(live.watermark())
-    return live.detail("artifacts", when, row.run_id, lambda reader: reader.artifacts(row.run_id))
+    return live.detail("artifacts", when, row.run_id, lambda reader: reader.artifacts(row.run_id, versions=True))
 
 
 def _bytes(row: RunRow, artifact: ArtifactRow) -> bytes | None:

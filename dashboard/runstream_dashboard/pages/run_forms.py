@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 from runstream_consumer.history import MetricInfo, RunRow
 
-from runstream_dashboard import figures, live, tables
+from runstream_dashboard import figures, live, style, tables
 from runstream_dashboard.pages import cells
 
 _FORMS = ("list", "row", "table")
@@ -27,7 +27,7 @@ def _form(row: RunRow, name: str, form: str) -> None:
     values = live.detail("form", when, row.run_id, lambda reader: reader.table(row.run_id, name), name)
     st.subheader(name, anchor=False)
     axes = figures.axes_of(values)
-    colour = tables.colour_of(row)
+    colour = tables.css_of(row, style.dark())
     if axes is not None and form == "list":
         spec = figures.list_line(name, values[axes[1]], colour)
         st.echarts_chart(spec, height=_CHART_PX, key=f"form-{name}", alt=f"{name}: values in the order logged")

@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 from runstream_consumer.history import FilterError, RunPage, RunRow
 
-from runstream_dashboard import address, heading, live, pages, states, tables
+from runstream_dashboard import address, heading, live, pages, states, style, tables
 
 PAGE_SIZE = 100
 RENEW_S = 3.0
@@ -125,7 +125,7 @@ def _table(rows: list[RunRow], columns: tuple[str, ...]) -> list[str]:
     ids = "\n".join(row.run_id for row in rows)
     before = [index for index, row in enumerate(rows) if row.run_id in set(st.session_state["chosen"])]
     event = st.dataframe(
-        tables.run_table(rows, columns, datetime.now(UTC)),
+        tables.run_table(rows, columns, datetime.now(UTC), style.dark()),
         key=f"tbl-{hashlib.md5(ids.encode(), usedforsecurity=False).hexdigest()[:12]}",
         column_config=_config(columns),
         hide_index=True,

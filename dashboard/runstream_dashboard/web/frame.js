@@ -11,21 +11,21 @@ export function decode(data) {
   const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, HEADER_AT, length)));
   let at = HEADER_AT + Math.ceil(length / 8) * 8;
   for (const curve of header.curves) {
-    const take = (type) => {
-      const column = new type(buffer, at, curve.count);
-      at += Math.ceil(column.byteLength / 8) * 8;
+    const take = () => {
+      const column = new Float64Array(buffer, at, curve.count);
+      at += column.byteLength;
       return column;
     };
-    curve.x = take(Float64Array);
-    curve.y = take(Float64Array);
-    curve.low = curve.width ? take(Float32Array) : curve.y;
-    curve.high = curve.width ? take(Float32Array) : curve.y;
+    curve.x = take();
+    curve.y = take();
+    curve.low = curve.width ? take() : curve.y;
+    curve.high = curve.width ? take() : curve.y;
   }
   return header;
 }
 
 function joined(old, from, tail) {
-  const all = new tail.constructor(from + tail.length);
+  const all = new Float64Array(from + tail.length);
   all.set(old.subarray(0, from));
   all.set(tail, from);
   return all;

@@ -1,0 +1,80 @@
+"""The pipeline's facts as tables for its page. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import pandas as pd
+
+from runstream_consumer.history import DeadLetterRow, PipelineFacts
+from runstream_dashboard import formats
+
+
+def partition_table(facts: PipelineFacts) -> pd.DataFrame:
+    """Return the partitions of the log: folded up to, the log's end, what waits and how fast it goes."""
+    partitions = facts.partitions
+    return pd.DataFrame(
+        {
+            "Partition": [each.partition for each in partitions],
+            "Folded": [each.folded for each in partitions],
+            "End": [each.end for each in partitions],
+            "Waiting": [None if each.end is None else each.end - each.folded for each in partitions],
+            "Events / s": [formats.number(each.events_per_s) for each in partitions],
+            "Last commit": [formats.moment(each.committed_at) for each in partitions],
+        }
+    )
+
+
+def letter_table(letters: Sequence[DeadLetterRow]) -> pd.DataFrame:
+    """Return dead letters: when, from where, what is wrong with them."""
+    return pd.DataFrame(
+        {
+            "Received": [formats.moment(each.received_at) for each in letters],
+            "Error": [each.error_type for each in letters],
+            "Message": [each.error_message for each in letters],
+            "Topic": [each.topic for each in letters],
+            "Partition": [each.partition for each in letters],
+            "Position": [each.position for each in letters],
+            "Run": [each.run_id or "" for each in letters],
+            "Size": [formats.size(len(each.value)) for each in letters],
+        }
+    )
+
+
+def hex_dump(data: bytes) -> str:
+    """Return bytes as lines of offset, hex and text."""
+    lines = []
+    for at in range(0, len(data), 16):
+        part = data[at : at + 16]
+        text = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in part)
+        lines.append(f"{at:06x}  {part.hex(' '):<47}  {text}")
+    return "\n".join(lines)
+
+
+def consumer_facts(facts: PipelineFacts, now: datetime) -> dict[str, str | None]:
+    """Return what the running consumer tells of itself, its last commit and seal, and the sizes of its files."""
+    told = {key.replace("_", " "): str(value) for key, value in facts.consumer.items() if not isinstance(value, dict)}
+    return {
+        "source": facts.watermark.source,
+        "last commit": formats.ago(facts.watermark.committed_at, now),
+        "last seal": formats.ago(facts.sealed_at, now),
+        "database": formats.size(facts.database_bytes),
+        "write-ahead log": formats.size(facts.wal_bytes),
+        **told,
+    }
+
+
+def storage_table(facts: PipelineFacts) -> pd.DataFrame:
+    """Return how many runs and points each experiment holds."""
+    sizes = facts.storage
+    return pd.DataFrame(
+        {
+            "Experiment": [
+                each.experiment if each.workspace == "default" else f"{each.workspace} / {each.experiment}"
+                for each in sizes
+            ],
+            "Runs": [each.n_runs for each in sizes],
+            "Points": [each.n_points for each in sizes],
+        }
+    )
