@@ -300,28 +300,49 @@ SCALARS = (
 )
 NAMES = st.sampled_from(["a", "b", "손실", "c/d e", "'"])
 STEPS = st.none() | st.integers(-(2**63) + 1, 2**63 - 1)
+COLUMNS = st.lists(st.sampled_from("xyz"), min_size=1, unique=True)
+TABLES = st.tuples(COLUMNS, st.lists(st.tuples(SCALARS, SCALARS, SCALARS), max_size=3))
 CALLS = st.lists(
     st.tuples(st.just("log"), NAMES, SCALARS, STEPS)
     | st.tuples(st.just("list"), NAMES, st.lists(SCALARS, max_size=5), st.none())
-    | st.tuples(st.just("row"), NAMES, st.dictionaries(st.sampled_from("xyz"), SCALARS, min_size=1), st.none()),
+    | st.tuples(st.just("row"), NAMES, st.dictionaries(st.sampled_from("xyz"), SCALARS, min_size=1), st.none())
+    | st.tuples(
+        st.just("table"), NAMES, TABLES.map(lambda t: {c: [r[n] for r in t[1]] for n, c in enumerate(t[0])}), st.none()
+    )
+    | st.tuples(st.just("complete"), st.just(""), st.none(), st.none()),
     max_size=30,
 )
 
 
+def call(run: Run, form: str, name: str, value: Any, step: int | None) -> None:
+    """Make one drawn call."""
+    if form == "log":
+        run.log(f"log {name}", value, step=step)
+    elif form == "list":
+        run.log_list(f"list {name}", value)
+    elif form == "row":
+        run.log_row(f"row {name}", **value)
+    elif form == "table":
+        run.log_table(f"table {name}", value)
+    else:
+        run.complete()
+
+
 def expected(calls: list[tuple[str, str, Any, Any]]) -> dict[str, Any]:
     """Say what get_metrics() gives after *calls*, by the contract's rules and without any of our code."""
-    values: dict[str, list[Any]] = {}
-    rows: dict[str, list[Mapping[str, Any]]] = {}
-    for form, name, value, _ in calls:
-        if form == "row":
-            rows.setdefault(f"row {name}", []).append(value)
+    found: dict[str, Any] = {}
+    for form, name in dict.fromkeys((form, name) for form, name, _, _ in calls if form != "complete"):
+        given = [value for other, called, value, _ in calls if (other, called) == (form, name)]
+        if form in {"row", "table"}:
+            rows: list[Mapping[str, Any]] = given
+            if form == "table":
+                rows = [dict(zip(t, cells, strict=True)) for t in given for cells in zip(*t.values(), strict=True)]
+            columns = {column for row in given for column in row}
+            cells = {column: [row.get(column) for row in rows] for column in columns}
+            found[f"{form} {name}"] = {c: items[0] if len(items) == 1 else items for c, items in cells.items()}
         else:
-            values.setdefault(f"{form} {name}", []).extend(value if form == "list" else [value])
-    found: dict[str, Any] = {name: items[0] if len(items) == 1 else items for name, items in values.items()}
-    for name, all_rows in rows.items():
-        columns = {column for row in all_rows for column in row}
-        cells = {column: [row.get(column) for row in all_rows] for column in columns}
-        found[name] = {column: items[0] if len(all_rows) == 1 else items for column, items in cells.items()}
+            values = given if form == "log" else [element for value in given for element in value]
+            found[f"{form} {name}"] = values[0] if len(values) == 1 else values
     return found
 
 
@@ -336,14 +357,9 @@ def in_order(result: dict[str, Any]) -> dict[str, Any]:
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(calls=CALLS)
 def test_any_sequence_of_calls_comes_back(calls: list[tuple[str, str, Any, Any]]) -> None:
-    """Any mixture of values, names, steps and forms comes back equal, of Python's types and in order."""
+    """Any mixture of values, names, steps, forms and ends comes back equal, of Python's types and in order."""
     run = Experiment(Workspace(), "any").start_logging()
-    for form, name, value, step in calls:
-        if form == "log":
-            run.log(f"log {name}", value, step=step)
-        elif form == "list":
-            run.log_list(f"list {name}", value)
-        else:
-            run.log_row(f"row {name}", **value)
+    for drawn in calls:
+        call(run, *drawn)
     assert same(in_order(run.get_metrics()), in_order(expected(calls)))
     run.complete()
