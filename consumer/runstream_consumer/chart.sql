@@ -1,0 +1,122 @@
+WITH asked AS (
+    SELECT unnest(range(len({run_keys}))) AS i, unnest({run_keys}) AS run_key, unnest({run_ids}) AS run_id,
+           unnest({names}) AS name, unnest({column_names}) AS column_name
+),
+own AS MATERIALIZED (
+    SELECT a.i, s.run_key, s.series_id, any_value(s.producer_id) AS producer_id
+    FROM (FROM series_log WHERE run_key {own}) AS s
+    JOIN asked AS a ON s.run_key = a.run_key AND s.run_id = a.run_id AND s.name = a.name
+                   AND s.column_name IS NOT DISTINCT FROM a.column_name
+    GROUP BY ALL
+),
+stat AS MATERIALIZED (
+    SELECT o.i, o.run_key, o.series_id, coalesce(t.n, 0) AS n, coalesce(t.n_stepless, 0) AS n_stepless,
+           coalesce(t.n_numeric, 0) AS n_numeric, t.{low} AS low, t.{high} AS high,
+           row_number() OVER producer AS place,
+           coalesce(sum(t.n_stepless) OVER (producer ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)::BIGINT AS shift
+    FROM own AS o
+    LEFT JOIN (FROM series_newest WHERE run_key {own}) AS t ON t.run_key = o.run_key AND t.series_id = o.series_id
+    WINDOW producer AS (PARTITION BY o.i ORDER BY o.producer_id)
+),
+began AS (
+    SELECT run_key, min(logged_at_ns) // 1000 AS at FROM run_event
+    WHERE change = 'created' AND run_key {own} GROUP BY 1
+),
+-- The range and the width of a column, per curve. Statistics may be a second old: an open end stays open.
+frame AS MATERIALIZED (
+    SELECT i, lo, hi, origin, n_numeric <= {columns} AS is_raw,
+           greatest(0, floor(log2(greatest(1, (coalesce(hi, high)::DOUBLE - coalesce(lo, low)) + 1) / {columns})))::BIGINT AS sh
+    FROM (
+        SELECT a.i, any_value(began.at) AS origin, any_value({lo}) AS lo, any_value({hi}) AS hi,
+               coalesce(sum(s.n_numeric), 0) AS n_numeric,
+               coalesce(min(s.low + {whole_shift}), 0) AS low, coalesce(max(s.high + {whole_shift}), 0) AS high
+        FROM asked AS a LEFT JOIN stat AS s ON s.i = a.i LEFT JOIN began ON began.run_key = a.run_key GROUP BY a.i
+    )
+),
+s AS MATERIALIZED (
+    SELECT s.i, s.run_key, s.series_id, s.place, s.shift, {whole_shift} AS whole_shift, {is_mixed} AS is_mixed,
+           s.n_numeric >= {blocks_from} AS has_blocks, f.is_raw, f.sh, f.lo, f.hi,
+           greatest(-9223372036854775808, f.lo::HUGEINT - s.shift)::BIGINT AS lo_shifted,
+           greatest(-9223372036854775808, f.hi::HUGEINT - {whole_shift})::BIGINT AS hi_shifted
+    FROM stat AS s
+    JOIN (SELECT i, is_raw, sh,
+                 CASE WHEN lo IS NULL THEN -9223372036854775808
+                      ELSE greatest(-9223372036854775808, (lo >> sh)::HUGEINT * (1::HUGEINT << sh)) END::BIGINT AS lo,
+                 CASE WHEN hi IS NULL THEN 9223372036854775807
+                      ELSE least(9223372036854775807, ((hi >> sh)::HUGEINT + 1) * (1::HUGEINT << sh) - 1) END::BIGINT AS hi
+          FROM frame) AS f ON f.i = s.i
+),
+b AS MATERIALIZED (
+    SELECT s.i, s.place, b.*, (b.first_{x} + s.whole_shift) >> s.sh AS c, s.whole_shift, s.shift, s.sh, s.lo, s.hi, s.is_raw,
+           coalesce(NOT s.is_raw AND NOT s.is_mixed AND ({is_bounded})
+                    AND (b.first_{x} + s.whole_shift) >> s.sh = (b.last_{x} + s.whole_shift) >> s.sh
+                    AND b.first_{x} + s.whole_shift >= s.lo AND b.last_{x} + s.whole_shift <= s.hi, false) AS is_inside
+    FROM block AS b JOIN s ON s.run_key = b.run_key AND s.series_id = b.series_id
+    WHERE s.has_blocks AND b.run_key {own} AND {block_range}
+),
+-- Raw points: series without use for blocks, blocks that do not fit, and the tail that is not sealed.
+p AS (
+    SELECT s.i, s.place, s.sh, s.is_raw, s.lo, s.hi, {point_x} AS x, p.step, p."index", p.value, p.block AS seq
+    FROM point AS p JOIN s ON s.run_key = p.run_key AND s.series_id = p.series_id
+    WHERE NOT s.has_blocks AND p.run_key {own} AND p.value IS NOT NULL
+    UNION ALL
+    SELECT s.i, s.place, s.sh, s.is_raw, s.lo, s.hi, {point_x}, p.step, p."index", p.value, p.block
+    FROM point AS p JOIN (FROM b WHERE NOT is_inside) AS s
+      ON s.run_key = p.run_key AND s.series_id = p.series_id AND s.block = p.block
+    WHERE p.run_key {own} AND p.value IS NOT NULL
+    UNION ALL
+    SELECT s.i, s.place, s.sh, s.is_raw, s.lo, s.hi, {point_x}, p.step, p."index", p.value, 9223372036854775807
+    FROM point_live AS p JOIN s ON s.run_key = p.run_key AND s.series_id = p.series_id
+    WHERE p.run_key {own} AND p.value IS NOT NULL
+),
+r AS MATERIALIZED (
+    SELECT i, place, x >> sh AS c, if(is_raw, "index", -1) AS point, x, step, "index", value, seq,
+           CASE WHEN isfinite(value) THEN value END AS f
+    FROM p WHERE x BETWEEN lo AND hi
+),
+-- Two passes: the extremes of each column, then, of the few points that are one, the right one among equals.
+extreme AS MATERIALIZED (
+    SELECT i, place, c, point, min(x) AS fx, max(x) AS lx, min(f) AS nv, max(f) AS xv, count(value) AS n
+    FROM r GROUP BY i, place, c, point
+),
+part AS (
+    SELECT r.i, r.place, r.c, r.point, any_value(e.n) AS n,
+           any_value(e.fx) AS fx, arg_min(value, (step, "index")) FILTER (x = fx) AS fv, min(seq) FILTER (x = fx) AS fs,
+           any_value(e.lx) AS lx, arg_max(value, (step, "index")) FILTER (x = lx) AS lv, max(seq) FILTER (x = lx) AS ls,
+           min(x) FILTER (f = nv) AS nx, any_value(e.nv) AS nv, min(x) FILTER (f = xv) AS xx, any_value(e.xv) AS xv
+    FROM r JOIN extreme AS e ON e.i = r.i AND e.place = r.place AND e.c = r.c AND e.point = r.point
+    WHERE x = fx OR x = lx OR f = nv OR f = xv
+    GROUP BY r.i, r.place, r.c, r.point
+    UNION ALL
+    SELECT i, place, c, -1, n, first_{x} + whole_shift, first_value, block, last_{x} + whole_shift, last_value, block,
+           min_{x} + whole_shift, min_value, max_{x} + whole_shift, max_value
+    FROM b WHERE is_inside
+),
+found AS (
+    SELECT i, c, point, if(point < 0, 0, place) AS of_place, sum(n)::BIGINT AS n,
+           min(fx) AS fx, arg_min(fv, (fx, place, fs)) AS fv, max(lx) AS lx, arg_max(lv, (lx, place, ls)) AS lv,
+           arg_min(nx, (nv, nx)) FILTER (nv IS NOT NULL) AS nx, min(nv) AS nv,
+           arg_min(xx, (-xv, xx)) FILTER (xv IS NOT NULL) AS xx, max(xv) AS xv
+    FROM part GROUP BY ALL
+),
+mark AS (
+    SELECT i, c, if(isnan(value), 0, if(value < 0, 1, 2)) AS kind, min(x) AS x, count(value) AS n
+    FROM (
+        SELECT i, c, x, value FROM r WHERE f IS NULL
+        UNION ALL
+        SELECT s.i, s.c, {point_x}, p.value
+        FROM point AS p JOIN (FROM b WHERE is_inside AND nonfinite > 0) AS s
+          ON s.run_key = p.run_key AND s.series_id = p.series_id AND s.block = p.block
+        WHERE p.run_key {own} AND NOT isfinite(p.value)
+    )
+    GROUP BY ALL
+)
+SELECT i, 0 AS what, sh AS c, origin AS fx, NULL::DOUBLE AS fv, NULL::BIGINT AS lx, NULL::DOUBLE AS lv,
+       NULL::BIGINT AS nx, NULL::DOUBLE AS nv, NULL::BIGINT AS xx, NULL::DOUBLE AS xv, 0::BIGINT AS n, 0 AS of_place,
+       0::BIGINT AS point
+FROM frame
+UNION ALL
+SELECT i, 1, c, fx, fv, lx, lv, nx, nv, xx, xv, n, of_place, point FROM found
+UNION ALL
+SELECT i, 2, c, x, NULL, kind, NULL, NULL, NULL, NULL, NULL, n, 0, 0 FROM mark
+ORDER BY i, what, fx, of_place, point, lx
