@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import joblib
-import matplotlib as mpl
 import numpy as np
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from sklearn.datasets import load_diabetes
 from sklearn.linear_model import Ridge
@@ -78,11 +77,11 @@ def _one(experiment: Experiment, alpha: float, mse: float, file: Path) -> Run:
     return run
 
 
-def _plot(whole: Run) -> Any:
+def _plot(whole: Run) -> Figure:
     """Draw what the sweep has logged, as it reads back."""
     metrics = whole.get_metrics()
     # A figure of its own, without pyplot: no window system is asked for, nothing stays open.
-    figure = mpl.figure.Figure(figsize=(6, 4), layout="constrained")
+    figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.subplots()
     axes.plot(metrics["alpha"], metrics["mse"], marker="o")
     axes.set_xlabel("alpha")
