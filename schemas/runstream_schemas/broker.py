@@ -116,10 +116,10 @@ def _overheard() -> Iterator[_Ear]:
 
 
 def explained(lines: Sequence[str]) -> tuple[str, ...]:
-    """Put the likely cause, where one is known, in front of the log lines."""
+    """The likely cause, where one is known, and the last log line; else all lines."""
     text = "\n".join(lines)
     likely = next((meaning for mark, meaning in CAUSES if mark in text), None)
-    return tuple(lines) if likely is None else (f"likely: {likely}", *lines)
+    return tuple(lines) if likely is None else (likely, lines[-1])
 
 
 def quiet() -> None:
