@@ -25,6 +25,8 @@ from runstream_schemas.errors import (
     RunNotFound,
     UnsafePath,
 )
+from tests import scripts
+from tests.waiting import until
 
 BIG = bytes(range(256)) * 1000
 
@@ -164,16 +166,32 @@ def test_a_forked_child_s_values_are_read(run: Run) -> None:
     assert run.get_metrics() == {"m": [1, 2]}
 
 
-def test_a_killed_process_s_values_are_read(run: Run) -> None:
-    """What another process logged before SIGKILL is read, though nobody has started anything."""
-    code = (
-        "import os, signal; from runstream import *;"
-        f"run = Run(Experiment(Workspace('lab'), 'ridge'), {run.id!r});"
-        "[run.log('m', n) for n in range(50)];"
-        "os.kill(os.getpid(), signal.SIGKILL)"
+def test_a_killed_process_s_values_are_read(home_path: Path) -> None:
+    """What a process logged before SIGKILL is read, though nobody has started anything, and the run is not Running."""
+    killed = scripts.execute(
+        home_path, "[run.log('m', n) for n in range(50)]; run.tag('t'); os.kill(os.getpid(), signal.SIGKILL)"
     )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
+    assert killed.status == -9
+    run = Run(Experiment(Workspace(), "script"), "script")
     assert run.get_metrics() == {"m": list(range(50))}
+    assert (run.get_status(), run.get_tags()) == ("NotResponding", {"t": None})
+
+
+def test_a_running_consumer_is_asked(run: Run, home_path: Path) -> None:
+    """With a consumer running, reading waits until it has folded what was just logged, again and again."""
+    command = [sys.executable, "-m", "runstream.cli", "consume"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as consumer:
+        try:
+            until((home_path / "server.json").exists, what="the consumer serves")
+            for n in range(1, 6):
+                run.log("m", n)
+                run.tag("n", str(n))
+                assert run.get_metrics() == {"m": list(range(1, n + 1)) if n > 1 else 1}
+                assert run.get_tags() == {"n": str(n)}
+        finally:
+            consumer.terminate()
+    run.log("m", 6)
+    assert run.get_metrics() == {"m": [1, 2, 3, 4, 5, 6]}
 
 
 def test_tags_and_properties_come_back(run: Run) -> None:

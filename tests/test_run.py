@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import os
 import pickle
 import subprocess
@@ -19,7 +20,6 @@ import pytest
 from matplotlib.figure import Figure
 
 from runstream import Experiment, Run, Workspace
-from runstream_schemas import codec, segment
 from runstream_schemas.errors import (
     InvalidName,
     InvalidStep,
@@ -41,7 +41,7 @@ from runstream_schemas.events import (
     StatusChanged,
     TagEvent,
 )
-from runstream_schemas.home import Home
+from tests import journals
 
 mpl.use("Agg")
 
@@ -63,15 +63,7 @@ def run(experiment: Experiment) -> Run:
 
 def events(home: Path, kind: type[E]) -> list[E]:
     """Read every event of one type out of a home's journals, in the order of producers and frames."""
-    found: list[E] = []
-    for producer in Home(home).producers():
-        for _, path in producer.segments():
-            for item in segment.scan(path):
-                if isinstance(item, segment.Frame) and len(item.payload):
-                    event = codec.decode(bytes(item.payload))
-                    if isinstance(event, kind):
-                        found.append(event)
-    return found
+    return [event for event in journals.events(home) if isinstance(event, kind)]
 
 
 def changes(home: Path, kind: type[C]) -> list[C]:
@@ -213,6 +205,47 @@ def test_columns_may_be_called_like_the_arguments(run: Run, home_path: Path) -> 
     run.log_row(name="wave", self=1, angle=2)
     run.complete()
     assert set(forms(home_path)) == {("wave", "self"), ("wave", "angle")}
+
+
+def test_every_cell_of_a_row_carries_its_number(run: Run, home_path: Path) -> None:
+    """Rows are numbered by metric from 0, tables row by row, also when the run's producer is opened anew between."""
+    run.log_row("r", x=1, y=2)
+    run.log_table("t", {"x": [5, 6], "y": [7, 8]})
+    run.complete()
+    run.log_row("r", x=3)
+    run.log_row("r", y=4)
+    run.complete()
+    found = [(point.name, point.column_name, point.step, point.value) for point in journals.points(home_path)]
+    assert found == [
+        ("r", "x", 0, 1),
+        ("r", "y", 0, 2),
+        ("t", "x", 0, 5),
+        ("t", "y", 0, 7),
+        ("t", "x", 1, 6),
+        ("t", "y", 1, 8),
+        ("r", "x", 1, 3),
+        ("r", "y", 2, 4),
+    ]
+
+
+def test_rows_of_many_threads_stay_apart(run: Run, home_path: Path) -> None:
+    """When four threads log rows of one metric, every row keeps its cells together under a number of its own."""
+
+    def log(thread: int) -> None:
+        for n in range(200):
+            run.log_row("r", a=thread * 1000 + n, b=thread * 1000 + n, c=str(thread * 1000 + n))
+
+    threads = [threading.Thread(target=log, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    run.complete()
+    rows: dict[int | None, dict[str | None, object]] = {}
+    for point in journals.points(home_path):
+        rows.setdefault(point.step, {})[point.column_name] = point.value
+    assert sorted(rows) == list(range(800))  # type: ignore[type-var]
+    assert all(row["a"] == row["b"] and str(row["a"]) == row["c"] for row in rows.values())
 
 
 def test_empty_lists_and_tables_are_told(run: Run, home_path: Path) -> None:
@@ -448,6 +481,20 @@ def test_a_run_shows_itself(experiment: Experiment) -> None:
     assert "ridge" in experiment._repr_html_()
     assert repr(Workspace()) == "Workspace(Name: default)"
     assert "default" in Workspace()._repr_html_()
+
+
+def test_a_run_s_page_is_on_the_dashboard(run: Run, home_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The portal address is that of the home's running dashboard, of RUNSTREAM_SERVER's machine, or the usual one."""
+    usual = f"http://127.0.0.1:8501/run?run={run.id}"
+    assert run.get_portal_url() == usual
+    told = {"pid": os.getpid(), "dashboard": "http://127.0.0.1:8503/"}
+    (home_path / "server.json").write_text(json.dumps(told))
+    assert run.get_portal_url() == f"http://127.0.0.1:8503/run?run={run.id}"
+    for text in (json.dumps({**told, "dashboard": None}), "[]", "{", json.dumps({**told, "pid": 2**22 + 1})):
+        (home_path / "server.json").write_text(text)
+        assert run.get_portal_url() == usual
+    monkeypatch.setenv("RUNSTREAM_SERVER", "gpu1:7070")
+    assert Run(run.experiment, run.id).get_portal_url() == f"http://gpu1:8501/run?run={run.id}"
 
 
 def test_a_dropped_run_is_collected_at_once(experiment: Experiment) -> None:
