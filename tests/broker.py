@@ -104,8 +104,7 @@ class Broker:
 
     def config(self, topic: str, settings: Mapping[str, str]) -> None:
         """Change settings of a topic while the broker runs."""
-        with admin(self.servers) as client:
-            client.alter_configs([ConfigResource("TOPIC", topic, dict(settings))])
+        change_config(self.servers, topic, settings)
 
     def log_folder(self, topic: str, partition: int) -> Path:
         """The folder with the segments of one partition; touch it only while the broker is down."""
@@ -138,8 +137,7 @@ class GivenBroker:
 
     def config(self, topic: str, settings: Mapping[str, str]) -> None:
         """Change settings of a topic while the broker runs."""
-        with admin(self.servers) as client:
-            client.alter_configs([ConfigResource("TOPIC", topic, dict(settings))])
+        change_config(self.servers, topic, settings)
 
 
 @functools.cache
@@ -164,6 +162,19 @@ def admin(servers: str, **options: object) -> Iterator[KafkaAdminClient]:
         yield client
     finally:
         client.close()
+
+
+def change_config(servers: str, topic: str, settings: Mapping[str, str]) -> None:
+    """Change settings of a topic, and wait until the broker shows them: it says yes a little earlier."""
+    wanted = ConfigResource("TOPIC", topic, dict.fromkeys(settings))
+    with admin(servers) as client:
+        client.alter_configs([ConfigResource("TOPIC", topic, dict(settings))])
+
+        def is_shown() -> bool:
+            rows = client.describe_configs([wanted], config_filter="all")["topic"][topic]
+            return all(rows[name]["value"] == value for name, value in settings.items())
+
+        until(is_shown, what=f"the new settings of {topic} hold")
 
 
 def answers(servers: str) -> bool:

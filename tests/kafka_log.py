@@ -10,7 +10,7 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from runstream import topics
 from runstream_consumer.kafka_source import KafkaSource
 from runstream_consumer.source import Position, Record
-from runstream_schemas.codec import encode
+from runstream_schemas.codec import decode, encode
 from runstream_schemas.events import TagEvent
 from runstream_schemas.ids import new_producer_id
 from runstream_schemas.topics import Topic, topic_name
@@ -72,7 +72,12 @@ class EventLog:
         consumer.seek_to_beginning()
         ends = consumer.end_offsets(partitions)
         found: list[Any] = []
-        until(lambda: found.extend(_polled(consumer)) or _is_at(consumer, ends), what="all records were read")
+
+        def all_read() -> bool:
+            found.extend(_polled(consumer))
+            return _is_at(consumer, ends)
+
+        until(all_read, what="all records were read")
         consumer.close()
         return sorted(found, key=lambda record: (record.partition, record.offset))
 
@@ -107,12 +112,8 @@ def drain(source: KafkaSource, n: int) -> list[Record]:
     return found
 
 
-def positions_after(
-    source: KafkaSource, records: Sequence[Record], producer_id: str | None = None
-) -> dict[str, Position]:
-    """What a store holds after folding `records`: position, topic id, and who wrote the last one (its value's number)."""
-    from runstream_schemas.codec import decode
-
+def positions_after(source: KafkaSource, records: Sequence[Record]) -> dict[str, Position]:
+    """What a store holds after folding `records`: position, topic id, and which event was the last."""
     stored = {}
     for record in records:
         event = decode(record.value)

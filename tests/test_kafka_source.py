@@ -75,7 +75,7 @@ def test_poll_stops_near_the_asked_size(log: EventLog) -> None:
     source = log.source()
 
     until(lambda: source.lag() and sum(lag.end - lag.next_position for lag in source.lag()) == 60, what="lag is seen")
-    sizes = []
+    sizes: list[int] = []
     while sum(sizes) < 60 * 500_000:
         sizes.append(sum(len(r.value) for r in source.poll(max_bytes=1_000_000, timeout_s=5)))
 

@@ -7,6 +7,7 @@ was on the wire may then arrive twice; its (producer, topic, sequence) makes tha
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections import deque
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 from runstream import notices
 from runstream.outbox import Outbox
 from runstream_schemas.errors import BrokerUnreachable, ProducerRefused, SourceError
+from runstream_schemas.home import locked
 from runstream_schemas.settings import Settings
 from runstream_schemas.topics import Topic, topic_name
 
@@ -31,6 +33,8 @@ _SETTLE_EVERY_S: Final = 0.2
 _LOOK_EVERY_S: Final = 1.0
 _STALLED_S: Final = 5.0
 _RELINK_S: Final = 30.0
+_PROBE_MS: Final = 2_000
+_FORK_WAIT_S: Final = 3.0
 _PAUSE_S: Final = 0.2
 _REFUSED_PAUSE_S: Final = 2.0
 
@@ -40,9 +44,9 @@ class Ward:
     """An outbox in the courier's care.
 
     Attributes:
-        removes: the folder is ours to remove once all of it is acknowledged.
+        removes: the folder goes once all of it is acknowledged and its lock is ours.
         is_once: it leaves once what it holds now is acknowledged, whether more will follow or not.
-        held: what to let go of then, such as the folder's lock.
+        held, is_locked: what to let go of in the end; whether that is the folder's lock.
         is_fresh: its journal may hold more than was taken.
     """
 
@@ -50,6 +54,7 @@ class Ward:
     removes: bool = False
     is_once: bool = False
     held: ExitStack = field(default_factory=ExitStack)
+    is_locked: bool = False
     is_fresh: bool = True
     settled_at_s: float = 0.0
 
@@ -130,8 +135,11 @@ class Courier:
     def close(self) -> None:
         """Drop the link and let every folder go; what is not acknowledged stays in the journal."""
         self._drop_link()
-        for ward in self._wards.values():
-            self._settle(ward)
+        for ward in list(self._wards.values()):
+            if ward.outbox.is_finished:
+                self._finish(ward)
+            else:
+                self._settle(ward)
             ward.held.close()
         self._wards.clear()
 
@@ -154,11 +162,9 @@ class Courier:
             return True
         if time.monotonic() < self._retry_at_s:
             return False
-        from runstream.kafka_link import Link
-
         self._link_no += 1
         try:
-            self._link = Link(self._settings.kafka_options(), self._settings.topic_prefix)
+            self._link = _link_class()(self._settings.kafka_options(), self._settings.topic_prefix)
         except BrokerUnreachable as error:
             self._note(error, _PAUSE_S)
             return False
@@ -238,13 +244,21 @@ class Courier:
 
     def _finish(self, ward: Ward) -> None:
         self._settle(ward)
-        if ward.removes:
-            self._guarded(ward, ward.outbox.remove)
+        if ward.removes and not self._remove(ward):
+            # Its owner is still putting files away; the next look finds it done.
+            return
         ward.held.close()
         producer_id = ward.outbox.folder.producer_id
         self._finished.add(producer_id)
         self._wards.pop(producer_id, None)
         self._notify()
+
+    def _remove(self, ward: Ward) -> bool:
+        with ExitStack() as held:
+            if not ward.is_locked and held.enter_context(locked(ward.outbox.folder.lock)) is None:
+                return False
+            self._guarded(ward, ward.outbox.remove)
+            return True
 
     def _settle(self, ward: Ward) -> None:
         self._guarded(ward, ward.outbox.settle)
@@ -280,7 +294,8 @@ class Courier:
         from runstream import topics
 
         try:
-            with topics.admin_client(self._settings.kafka_options()) as client:
+            options = {**self._settings.kafka_options(), "bootstrap_timeout_ms": _PROBE_MS}
+            with topics.admin_client(options) as client:
                 topics.require(client, self._settings.topic_prefix)
         except BrokerUnreachable as error:
             self._note(error, 0.0)
@@ -315,3 +330,21 @@ class Courier:
 
 
 _inherited: list[Link] = []
+_loading = threading.Lock()
+
+
+def _link_class() -> type[Link]:
+    """Import Kafka's client (0.3 s), and let no fork happen meanwhile: a child could never finish that import."""
+    with _loading:
+        from runstream import kafka_link
+
+        kafka_link.load()
+        return kafka_link.Link
+
+
+def _let_loading_end() -> None:
+    if _loading.acquire(timeout=_FORK_WAIT_S):
+        _loading.release()
+
+
+os.register_at_fork(before=_let_loading_end)

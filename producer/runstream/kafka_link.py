@@ -32,6 +32,13 @@ _SENDING: Final = {
 Done = Callable[[BaseException | None], None]
 
 
+def load() -> None:
+    """Import all of the client that a link uses."""
+    import kafka.admin
+    import kafka.codec
+    import kafka.partitioner.default  # noqa: F401
+
+
 class Link:
     """A connection that takes events until something fails; then it is closed and another one is made."""
 

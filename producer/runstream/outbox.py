@@ -72,8 +72,6 @@ class Outbox:
             path = self._segment[1]
             for frame in self._frames(path):
                 self._next, self._offset = frame.frame + 1, frame.end
-                if frame.is_closing:
-                    self._closing_frame = frame.frame
                 if not frame.payload:
                     self.acknowledge([frame.frame])
                     continue
@@ -103,7 +101,11 @@ class Outbox:
         for item in scan(path, self._offset, self._next if self._offset else None):
             if isinstance(item, Damage):
                 self.damaged.add((path, item.offset))
-            elif item.frame >= self._next:
+                continue
+            if item.is_closing:
+                self._closing_frame = item.frame
+                self.acknowledge([])
+            if item.frame >= self._next:
                 self._skip_to(item.frame)
                 yield item
 

@@ -57,9 +57,10 @@ class Sender:
 
         Args:
             folder: where it is written.
-            trim: `Journal.trim`; called from the sender's thread with the frame below which all is acknowledged.
+            trim: `Journal.trim`; called from the sender's thread with the frame below which all is acknowledged. When
+                the journal is closed, all of it acknowledged and the folder's lock let go, the folder is removed.
         """
-        self._courier.add(Ward(Outbox(folder, trim)))
+        self._courier.add(Ward(Outbox(folder, trim), removes=True))
         with self._lock:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="runstream-sender", daemon=True)
@@ -191,7 +192,7 @@ def _adopt(courier: Courier, folder: ProducerDir, *, logs: bool) -> bool:
     with ExitStack() as held:
         if held.enter_context(locked(folder.lock)) is None or not is_closed(folder.segments()[-1][1]):
             return False
-        courier.add(Ward(Outbox(folder), removes=True, held=held.pop_all()))
+        courier.add(Ward(Outbox(folder), removes=True, held=held.pop_all(), is_locked=True))
     return True
 
 
