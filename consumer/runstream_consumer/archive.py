@@ -151,7 +151,7 @@ def _chunks(segment: Path) -> Iterator[bytes]:
     start, at, first_frame, n_bytes = 0, min(HEADER_BYTES, len(data)), first_frame_of(segment.name) or 0, 0
     next_frame = first_frame
     for item in scan(segment):
-        n_points_bytes = item.count * RECORD_BYTES if isinstance(item, Frame) and item.topic == Topic.METRICS else 0
+        n_points_bytes = _n_points_bytes(item)
         heads.append(view[item.offset : item.end - n_points_bytes])
         points.append(view[item.end - n_points_bytes : item.end])
         n_bytes += item.end - item.offset
@@ -166,6 +166,14 @@ def _chunks(segment: Path) -> Iterator[bytes]:
         points.append(view[:0])
     if heads:
         yield _pack(heads, points, first_frame, start)
+
+
+def _n_points_bytes(item: Frame | Damage) -> int:
+    """How many bytes at the end of an item are points."""
+    if isinstance(item, Damage) or item.topic != Topic.METRICS:
+        return 0
+    n_bytes = item.count * RECORD_BYTES
+    return n_bytes if n_bytes <= len(item.payload) else 0
 
 
 def _pack(heads: list[memoryview], points: list[memoryview], first_frame: int, offset: int) -> bytes:
