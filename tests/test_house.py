@@ -50,6 +50,7 @@ ALLOWED: dict[str, dict[str, tuple[str, ...]]] = {
         "runstream": ("demo/",),
         "sklearn": ("demo/",),
         "joblib": ("demo/",),  # scikit-learn's own way to keep a model
+        "threadpoolctl": ("demo/",),
         "matplotlib": ("demo/",),
     },
     "runstream_dashboard": {

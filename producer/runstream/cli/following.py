@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from runstream.cli import printing
 from runstream.cli.exits import OK
 from runstream.cli.reading import history, resolved
+from runstream_schemas.errors import HistoryUnreachable
 
 if TYPE_CHECKING:
     from runstream_consumer.history import History
@@ -61,22 +62,29 @@ def _print_part(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
 def tail(options: argparse.Namespace) -> int:
     """Print the last points of a run, then each new one, until the run has ended and all of it is printed."""
     with history() as past:
-        run_id = resolved(past, options.run)
-        follower = Follower(past, run_id, options.metric)
-        rows = follower.last(past, options.lines)
+        follower = Follower(past, resolved(past, options.run), options.metric)
+        for point in follower.last(past, options.lines):
+            _print_point(point, options.json)
     pause = threading.Event()
-    has_ended = False
     while True:
-        for row in rows:
-            _print_point(row, options.json)
-        sys.stdout.flush()
-        if has_ended:
+        try:
+            with history() as past:
+                while not _follow(follower, past, options.json):
+                    pause.wait(POLL_S)
             return OK
-        pause.wait(POLL_S)
-        with history() as past:
-            # Asked before the points: what a run logged before it ended is then certainly among them.
-            has_ended = past.run(run_id).status in TERMINAL
-            rows = follower.new(past)
+        except HistoryUnreachable:
+            # The consumer is being started again: the follower knows where it was.
+            pause.wait(POLL_S)
+
+
+def _follow(follower: Follower, past: History, is_json: bool) -> bool:
+    """Print what is new; return whether that was the end."""
+    # Asked before the points: what a run logged before it ended is then certainly among them.
+    has_ended = past.run(follower.run_id).status in TERMINAL
+    for point in follower.new(past):
+        _print_point(point, is_json)
+    sys.stdout.flush()
+    return has_ended
 
 
 class Follower:
@@ -93,6 +101,7 @@ class Follower:
 
     def __init__(self, past: History, run_id: str, names: Sequence[str]) -> None:
         chosen = f" and name in ({', '.join('?' * len(names))})" if names else ""
+        self.run_id = run_id
         self._where = f"where run_id = ?{chosen}"
         self._parameters = [run_id, *names]
         rows = past.sql(f'select producer_id, max("index") from metric {self._where} group by 1', self._parameters)

@@ -122,8 +122,7 @@ def _reading(commands: Commands[argparse.ArgumentParser]) -> None:
     runs.add_argument("--sort", default="-created_at", help="a column, with - for falling (-created_at)")
     runs.add_argument("--metric", action="append", default=[], metavar="NAME", help="add its last value; repeatable")
     runs.add_argument("--limit", type=int, default=50, metavar="N", help="at most so many (50)")
-    runs.add_argument("--format", choices=FORMATS, default="table")
-    runs.add_argument("--json", action="store_const", const="json", dest="format", help="the same as --format json")
+    _format(runs)
     show = _command(commands, "show", following.show, "Show one run: status, tags, properties, metrics, files")
     show.add_argument("run", metavar="RUN", help="its id, or a beginning that no other run has")
     show.add_argument("--json", action="store_true", help="one JSON object")
@@ -140,9 +139,14 @@ def _reading(commands: Commands[argparse.ArgumentParser]) -> None:
         `runstream sql "select * from run"`; the statement may come on standard input as -.""",
     )
     sql.add_argument("statement", nargs="?", help="one SELECT; - reads it from standard input")
-    sql.add_argument("--format", choices=FORMATS, default="table")
+    _format(sql)
     sql.add_argument("--output", type=Path, metavar="FILE", help="write there: .parquet, .csv or .json by its name")
     sql.add_argument("--connect", action="store_true", help="print the lines that attach another DuckDB to the server")
+
+
+def _format(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--format", choices=FORMATS, default="table", help="table for people, json or csv for scripts")
+    command.add_argument("--json", action="store_const", const="json", dest="format", help="the same as --format json")
 
 
 def _check(commands: Commands[argparse.ArgumentParser]) -> None:

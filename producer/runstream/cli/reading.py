@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from importlib import metadata
 from pathlib import Path
@@ -89,7 +88,7 @@ def sql(options: argparse.Namespace) -> int:
     statement = sys.stdin.read() if options.statement == "-" else options.statement
     with history() as past:
         relation = past.sql(statement)
-        columns = _unique(relation.columns)
+        columns = relation.columns
         if options.output is None:
             printing.write(columns, relation.fetchall(), options.format, sys.stdout)
         elif options.output.suffix == ".parquet":
@@ -100,11 +99,6 @@ def sql(options: argparse.Namespace) -> int:
         else:
             raise ConfigError("--output", str(options.output), "must end in .parquet, .csv or .json")
     return OK
-
-
-def _unique(columns: Sequence[str]) -> list[str]:
-    """Name a repeated column with its place, so that no value is lost where names are keys."""
-    return [name if columns.index(name) == place else f"{name}_{place + 1}" for place, name in enumerate(columns)]
 
 
 def connect_lines() -> str:
