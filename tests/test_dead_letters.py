@@ -1,0 +1,173 @@
+"""What cannot be read or folded: the row, the record on the dead-letter topic, and the way back."""
+
+from __future__ import annotations
+
+import pytest
+
+from runstream_consumer import dead_letters
+from runstream_consumer.dead_letters import of_damage, of_record, publish, replay
+from runstream_consumer.kafka_letterbox import KafkaLetterbox, Message
+from runstream_consumer.source import Record, Undecodable
+from runstream_schemas.codec import decode
+from runstream_schemas.errors import DecodeError
+from runstream_schemas.topics import Topic
+from tests.broker import Broker, GivenBroker, change_config
+from tests.kafka_log import EventLog, drain
+
+RECORD = Record(Topic.TAGS, "runstream.tags.v1/3", 41, b"bad", b"run-1", 1_000_000)
+
+
+def test_a_record_becomes_a_row() -> None:
+    """The row says where the bytes came from, why they are there, and where reading goes on."""
+    letter = of_record(RECORD, "decode", DecodeError("TagEvent", "x", "no magic"))
+
+    assert (letter.topic, letter.partition, letter.position, letter.next_position) == (
+        "tags",
+        "runstream.tags.v1/3",
+        41,
+        42,
+    )
+    assert (letter.run_id, letter.stage, letter.error_type, letter.value) == ("run-1", "decode", "DecodeError", b"bad")
+    assert letter.received_at_us == 1000
+
+
+def test_a_refusal_of_the_fold_keeps_its_reason() -> None:
+    """The fold gives its reason as text; the bytes themselves were fine."""
+    letter = of_record(RECORD, "fold", "metric 'a' has another form")
+
+    assert (letter.stage, letter.error_type, letter.error_message) == ("fold", "Refused", "metric 'a' has another form")
+
+
+def test_a_record_without_a_key_belongs_to_no_run() -> None:
+    """A foreign record may have no key, or one that is no text."""
+    nobody = of_record(Record(Topic.TAGS, "t/0", 0, b"", b"", 0), "decode", "x")
+    strange = of_record(Record(Topic.TAGS, "t/0", 0, b"", b"\xff", 0), "decode", "x")
+
+    assert nobody.run_id is None
+    assert strange.run_id == "�"
+
+
+def test_damage_in_a_journal_keeps_file_and_byte() -> None:
+    """Damaged bytes of a journal are found again by segment and offset."""
+    stretch = Undecodable("producer", 7, 9, b"junk", "checksum", "0.journal", 512)
+
+    letter = of_damage(stretch, 5, "run-1")
+
+    assert (letter.position, letter.next_position, letter.segment, letter.segment_offset) == (7, 9, "0.journal", 512)
+    assert (letter.run_id, letter.stage, letter.received_at_us) == ("run-1", "source", 5)
+
+
+def test_headers_have_kafka_connects_names() -> None:
+    """Tools for Connect's dead letters find topic, partition, offset, stage and exception where they look."""
+    message = dead_letters.message(of_record(RECORD, "decode", DecodeError("TagEvent", "x", "no magic")))
+
+    headers = dict(message.headers)
+    assert (message.topic, message.key, message.value) == ("runstream.tags.v1.dlq", b"run-1", b"bad")
+    assert {name.removeprefix("__connect.errors.") for name in headers} == {
+        "topic",
+        "partition",
+        "offset",
+        "connector.name",
+        "task.id",
+        "stage",
+        "exception.class.name",
+        "exception.message",
+        "exception.stacktrace",
+    }
+    assert headers["__connect.errors.topic"] == b"runstream.tags.v1"
+    assert headers["__connect.errors.partition"] == b"3"
+    assert headers["__connect.errors.offset"] == b"41"
+    assert headers["__connect.errors.stage"] == b"VALUE_CONVERTER"
+    assert headers["__connect.errors.exception.class.name"] == b"DecodeError"
+
+
+def test_a_source_without_topics_needs_no_publishing() -> None:
+    """With embedded journals the rows in the history are all."""
+    assert publish(object(), [of_record(RECORD, "decode", "x")]) == 0
+
+
+@pytest.fixture
+def log(broker: Broker | GivenBroker, topic_prefix: str) -> EventLog:
+    """Give the topics of this test on the shared broker."""
+    return EventLog(broker.servers, topic_prefix).create()
+
+
+@pytest.mark.kafka
+def test_dead_letters_arrive_on_their_topic(log: EventLog) -> None:
+    """A record that cannot be decoded lies on <topic>.dlq with its bytes, while reading has gone on."""
+    log.put([b"not ours", *log.tag_events(1)])
+    source = log.source()
+    records = drain(source, 2)
+
+    n_unsent = publish(source, [of_record(records[0], "decode", DecodeError("event", "x", "no magic"))])
+
+    source.close()
+    letters = log.read_all(f"{log.tags}.dlq")
+    assert n_unsent == 0
+    assert [(r.key, r.value) for r in letters] == [(b"run", b"not ours")]
+    assert dict(letters[0].headers)["__connect.errors.offset"] == b"0"
+
+
+@pytest.mark.kafka
+def test_the_largest_record_fits_with_its_headers(log: EventLog) -> None:
+    """A foreign record as large as the topic lets in, plus the headers, still finds room on the dead-letter topic."""
+    source = log.source()
+    value = bytes(1024 * 1024 - 200)
+    letter = of_record(Record(Topic.TAGS, f"{log.tags}/0", 0, value, b"run", 0), "decode", "x" * 1000)
+
+    n_unsent = publish(source, [letter])
+
+    source.close()
+    assert n_unsent == 0
+    assert [len(r.value) for r in log.read_all(f"{log.tags}.dlq")] == [len(value)]
+
+
+@pytest.mark.kafka
+def test_a_refused_dead_letter_stops_nothing(log: EventLog) -> None:
+    """When the broker refuses one, the others of its batch and the reading go on; the count tells."""
+    change_config(log.servers, f"{log.tags}.dlq", {"max.message.bytes": "2000"})
+    source = log.source()
+    small = of_record(Record(Topic.TAGS, f"{log.tags}/0", 0, b"x", b"run", 0), "decode", "x")
+    large = of_record(Record(Topic.TAGS, f"{log.tags}/0", 1, bytes(50_000), b"run", 0), "decode", "x")
+
+    n_unsent = publish(source, [large, small])
+    log.put(log.tag_events(1))
+    records = drain(source, 1)
+
+    source.close()
+    assert n_unsent >= 1
+    assert len(records) == 1
+
+
+@pytest.mark.kafka
+def test_a_missing_dead_letter_topic_is_tried_once_a_minute(log: EventLog, broker: Broker | GivenBroker) -> None:
+    """Without the topic nothing can be sent, and later batches do not wait for it."""
+    letterbox = KafkaLetterbox(log.options)
+    message = Message("no.such.topic", None, b"k", b"v", [])
+
+    first = letterbox.put([message])
+    connected = letterbox._producer
+    second = letterbox.put([message])
+
+    letterbox.close()
+    assert (first, second, connected, letterbox._producer) == (0, 0, None, None)
+
+
+@pytest.mark.kafka
+def test_replay_puts_back_what_can_be_decoded_now(log: EventLog) -> None:
+    """After an upgrade dead letters go back to their own partition; what still cannot be decoded stays."""
+    source = log.source()
+    event = log.tag_events(1)[0]
+    good = of_record(Record(Topic.TAGS, f"{log.tags}/1", 0, event, b"run", 0), "decode", "unknown schema")
+    bad = of_record(Record(Topic.TAGS, f"{log.tags}/1", 1, b"junk", b"run", 0), "decode", "no magic")
+    refused = of_record(Record(Topic.TAGS, f"{log.tags}/1", 2, event, b"run", 0), "fold", "another form")
+    publish(source, [good, bad, refused])
+    letterbox = KafkaLetterbox(log.options)
+
+    done = replay(letterbox, [log.tags])
+    records = drain(source, 1)
+
+    source.close()
+    letterbox.close()
+    assert (done.n_replayed, done.n_refused) == (1, 1)
+    assert [(r.partition, decode(r.value)) for r in records] == [(f"{log.tags}/1", decode(event))]
