@@ -21,6 +21,8 @@ Value = float | int | bool | str | None
 Point = tuple[int, int | None, Value]
 """(series code, step or None, value)"""
 
+Contents = dict[str, list[tuple[Any, ...]]]
+
 
 def pack_point(code: int, step: int | None, value: Value, time_ns: int, place: int) -> tuple[bytes, Other | None]:
     """One 32-byte record, and its side entry if the value needs one; ``place`` is its offset in the event."""
@@ -107,7 +109,7 @@ def point_rows(connection: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
     return [(*row[:5], number_key(row[5]), *row[6:]) for row in rows]
 
 
-def contents(connection: duckdb.DuckDBPyConnection) -> dict[str, list[tuple[Any, ...]]]:
+def contents(connection: duckdb.DuckDBPyConnection) -> Contents:
     """What the tables say, without what depends on when and in which commits it was folded."""
     queries = {
         "statistics": """SELECT * EXCLUDE (commit_no)

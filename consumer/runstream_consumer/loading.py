@@ -88,7 +88,7 @@ def _load_statistics(connection: duckdb.DuckDBPyConnection, state: FoldState) ->
         (SELECT commit_no FROM series_stat UNION ALL SELECT commit_no FROM series_stat_live)"""
     ).fetchone()
     upto = row[0] if row else 0
-    later = connection.execute("SELECT * FROM point_live WHERE commit_no > ?", [upto]).to_arrow_table()
+    later = connection.execute(f"SELECT * FROM point_live WHERE commit_no > {upto:d}").to_arrow_table()
     if later.num_rows:
         _add_points(state, sort_points(later))
 

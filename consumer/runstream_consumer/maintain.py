@@ -28,6 +28,9 @@ QUIET_US = 60_000_000
 BOOKKEEPING_ROWS = 100_000
 """Rows about events, positions and statistics that are compacted at once."""
 
+CHECKPOINT_PATIENCE_S = 2.0
+"""How long to try while readers are kept out: sessions take a moment to end."""
+
 WAL_LIMIT_BYTES = 256 << 20
 """Beyond this a write-ahead log that readers keep from being checkpointed is worth interrupting them."""
 
@@ -132,7 +135,7 @@ class Maintainer:
         store, state = self.store, self.fold.state
         upto = store.commit_no
         with store.transaction():
-            live = store.connection.execute("SELECT * FROM point_live WHERE commit_no <= ?", [upto]).to_arrow_table()
+            live = store.connection.execute(f"SELECT * FROM point_live WHERE commit_no <= {upto:d}").to_arrow_table()
             if not live.num_rows:
                 return
             rows = sort_points(live)
@@ -152,7 +155,7 @@ class Maintainer:
                 },
             )
             hit("seal.rows")
-            store.connection.execute("DELETE FROM point_live WHERE commit_no <= ?", [upto])
+            store.connection.execute(f"DELETE FROM point_live WHERE commit_no <= {upto:d}")
             hit("seal.delete")
             self._compact()
         store.n_live = 0
@@ -175,7 +178,7 @@ class Maintainer:
             return
         if self._pause_serving is not None:
             with self._pause_serving():
-                if self.store.checkpoint(patience_s=2.0):
+                if self.store.checkpoint(CHECKPOINT_PATIENCE_S):
                     self._wants_checkpoint = False
                     return
         # Only a new process gets rid of a session that its client left behind.

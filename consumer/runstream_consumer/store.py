@@ -26,7 +26,6 @@ WITHOUT_COMMIT_NO = frozenset(
 )
 """Tables whose rows do not say which commit brought them."""
 
-_INCOMING = "incoming_rows"
 _BOOKKEEPING = ("position_log", "batch", "series_stat_live")
 
 
@@ -156,11 +155,7 @@ class Store:
     def insert(self, table: str, columns: Mapping[str, object]) -> None:
         """Insert ``columns`` (by name; the rest is NULL) into ``table``, inside the open transaction."""
         rows = columns if isinstance(columns, pa.Table) else pa.table(dict(columns))
-        self.connection.register(_INCOMING, rows)
-        try:
-            self.connection.execute(f'INSERT INTO "{table}" BY NAME SELECT * FROM {_INCOMING}')
-        finally:
-            self.connection.unregister(_INCOMING)
+        opening.insert_rows(self.connection, table, rows)
 
     def checkpoint(self, patience_s: float = 0.0) -> bool:
         """Fold the write-ahead log into the file; False if other transactions kept it from that for ``patience_s``.
@@ -206,7 +201,7 @@ class Store:
     def _check(self, ranges: Sequence[PositionRange]) -> None:
         """Compare where each range begins with the file, and the file with what this process has written."""
         newer = self.connection.execute(
-            "SELECT partition, next_position FROM position_log WHERE commit_no > ? LIMIT 1", [self.commit_no]
+            f"SELECT partition, next_position FROM position_log WHERE commit_no > {self.commit_no:d} LIMIT 1"
         ).fetchone()
         if newer:
             stored = self._positions.get(newer[0])

@@ -26,6 +26,7 @@ from runstream_schemas.codec import decode, encode
 from runstream_schemas.events import MetricEvent, Series
 from runstream_schemas.points import FLOAT, KIND_BITS, MAX_EVENT_POINTS, RECORD_BYTES
 from runstream_schemas.topics import Topic
+from tests.store_kills import kill_rounds
 
 RUN_ID, PRODUCER_ID = "bench", "01900000-0000-7000-8000-000000000000"
 START_NS = 1_700_000_000_000_000_000
@@ -44,9 +45,10 @@ class Figures:
     size_bytes: int
 
     def __str__(self) -> str:
+        n = self.n_points
         return (
-            f"{self.n_points / self.wall_s / 1e6:5.2f} M points/s   {self.cpu_s / self.n_points * 1e6:5.3f} us CPU a point"
-            f"   {self.size_bytes / self.n_points:5.2f} bytes a point   (decode {self.decode_s:.2f} s, "
+            f"{n / self.wall_s / 1e6:5.2f} M points/s   {self.cpu_s / n * 1e6:5.3f} us CPU a point"
+            f"   {self.size_bytes / n:5.2f} bytes a point   (decode {self.decode_s:.2f} s, "
             f"fold {self.fold_s:.2f} s, commit {self.commit_s:.2f} s)"
         )
 
@@ -108,12 +110,16 @@ def main() -> None:
     parser.add_argument("--series", type=int, default=250)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--events", type=int, default=244, help="events of 4,096 points a fold")
+    parser.add_argument("--kills", type=int, default=0, help="also kill a folding process so often")
     arguments = parser.parse_args()
     values = list(backlog(arguments.points, arguments.series))
     with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as folder:
         for door, events, rounds in (("door one", arguments.events, arguments.rounds), ("door two", 25, 1)):
             for _ in range(rounds):
                 print(f"fold, {door}: {fold_all(values, arguments.points, events, Path(folder))}")
+        if arguments.kills:
+            toll = kill_rounds(arguments.kills, Path(folder))
+            print(f"store: {toll.n_killed} kills in {toll.n_rounds} rounds, {len(toll.faults)} faults", *toll.faults)
     print(f"largest memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MB, backlog included")
 
 
