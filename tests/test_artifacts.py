@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runstream import artifacts, config, images, paths
+from runstream import artifacts, config, media, paths
 from runstream_schemas.errors import ConfigError, InvalidValue, UnsafePath
 from runstream_schemas.events import MAX_INLINE_BYTES
 
@@ -237,4 +237,4 @@ def test_a_folder_with_a_way_out_is_refused(tmp_path: Path) -> None:
 )
 def test_the_type_of_an_image_is_told_by_its_content(path: str, head: bytes, kind: str) -> None:
     """What starts as an image is one whatever its name; what only claims to be one by its name is none."""
-    assert images.content_type(path, head) == kind
+    assert media.content_type(path, head) == kind

@@ -145,6 +145,17 @@ def test_a_finished_run_accepts_more(run: Run) -> None:
     assert (run.get_tags(), run.get_status()) == ({"late": "yes"}, "Completed")
 
 
+def test_a_finished_run_goes_on(run: Run) -> None:
+    """start_logging() with the id of a run joins it: it is Running again, and its metrics go on."""
+    run.log("m", 1)
+    run.complete()
+    joined = run.experiment.start_logging(run_id=run.id, tags={"resumed": "yes"})
+    joined.log("m", 2)
+    assert (joined.get_status(), joined.get_tags()) == ("Running", {"resumed": "yes"})
+    assert run.get_metrics() == {"m": [1, 2]}
+    assert joined.number == 1
+
+
 def test_another_handle_reads_what_this_process_logged(run: Run) -> None:
     """A second handle on the run sees every value of the first, without a flush between."""
     for n in range(100):
@@ -269,9 +280,11 @@ def test_pictures_come_back_by_their_names(run: Run, tmp_path: Path) -> None:
     from matplotlib.figure import Figure
 
     figure = Figure()
-    figure.subplots().plot([1, 2])
+    axes = figure.subplots()
+    axes.plot([1, 2])
     run.log_image("one", plot=figure)
     run.log_image("two", figure)
+    axes.plot([2, 1])
     run.log_image("two", figure)
     metrics = run.get_metrics()
     assert sorted([metrics["one"], *metrics["two"]]) == run.get_file_names()

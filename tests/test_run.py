@@ -1,4 +1,4 @@
-"""What each call on a run puts into the journal, and what it refuses."""
+"""A run's life: how it starts, ends, goes on and shows itself."""
 
 from __future__ import annotations
 
@@ -8,45 +8,16 @@ import os
 import pickle
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
-from typing import TypeVar
 
-import matplotlib as mpl
-import numpy as np
 import pytest
-from matplotlib.figure import Figure
 
 from runstream import Experiment, Run, Workspace
-from runstream_schemas.errors import (
-    InvalidName,
-    InvalidStep,
-    InvalidValue,
-    MetricFormClash,
-    PropertyExists,
-    TooLarge,
-    UnsafePath,
-)
-from runstream_schemas.events import (
-    ArtifactEvent,
-    Change,
-    Created,
-    Event,
-    MetricEvent,
-    ProducerClosed,
-    PropertiesAdded,
-    RunEvent,
-    StatusChanged,
-    TagEvent,
-)
-from tests import journals
-
-mpl.use("Agg")
-
-E = TypeVar("E", bound=Event)
-C = TypeVar("C", bound=Change)
+from runstream_schemas.errors import InvalidName
+from runstream_schemas.events import Created, MetricEvent, ProducerClosed, StatusChanged, TagEvent
+from tests.run_events import changes, events, png, statuses
 
 
 @pytest.fixture
@@ -59,38 +30,6 @@ def experiment() -> Experiment:
 def run(experiment: Experiment) -> Run:
     """Give a started run."""
     return experiment.start_logging()
-
-
-def events(home: Path, kind: type[E]) -> list[E]:
-    """Read every event of one type out of a home's journals, in the order of producers and frames."""
-    return [event for event in journals.events(home) if isinstance(event, kind)]
-
-
-def changes(home: Path, kind: type[C]) -> list[C]:
-    """Read every change of one type to the runs of a home."""
-    return [event.change for event in events(home, RunEvent) if isinstance(event.change, kind)]
-
-
-def statuses(home: Path) -> list[str]:
-    """Read the statuses set in a home, in order."""
-    return [change.status for change in changes(home, StatusChanged)]
-
-
-def forms(home: Path) -> dict[tuple[str, str | None], tuple[str, str]]:
-    """Read the form and description of every series in a home."""
-    return {
-        (series.name, series.column_name): (series.form, series.description)
-        for event in events(home, MetricEvent)
-        for series in event.series
-    }
-
-
-def png() -> bytes:
-    """Return a small picture as matplotlib writes it."""
-    figure, buffer = Figure(), BytesIO()
-    figure.subplots().plot([1, 2])
-    figure.savefig(buffer, format="png")
-    return buffer.getvalue()
 
 
 def test_a_started_run_is_created_and_running(experiment: Experiment, home_path: Path) -> None:
@@ -138,258 +77,6 @@ def test_opening_a_run_touches_nothing(experiment: Experiment, home_path: Path) 
     run.tag("looked at")
     assert [event.run_id for event in events(home_path, TagEvent)] == ["known-run"]
     assert statuses(home_path) == []
-
-
-def test_every_form_is_told_with_its_description(run: Run, home_path: Path) -> None:
-    """Scalars, lists, rows, tables and images each tell their form, columns and description."""
-    run.log("loss", 0.5, "of the net")
-    run.log_list("alphas", [1, 2], "tried")
-    run.log_row("wave", "one period", angle=0.0, cos=1.0)
-    run.log_table("sine", {"x": [1, 2], "y": [3, 4]}, "two points")
-    run.log_image("plot", BytesIO(png()), description="a line")
-    run.complete()
-    assert forms(home_path) == {
-        ("loss", None): ("scalar", "of the net"),
-        ("alphas", None): ("list", "tried"),
-        ("wave", "angle"): ("row", "one period"),
-        ("wave", "cos"): ("row", "one period"),
-        ("sine", "x"): ("table", "two points"),
-        ("sine", "y"): ("table", "two points"),
-        ("plot", None): ("image", "a line"),
-    }
-
-
-def test_a_step_in_the_description_s_place_is_told(run: Run) -> None:
-    """A number given as third argument raises and asks whether a step was meant; so does one in log_row()."""
-    with pytest.raises(TypeError, match="did you mean step=5"):
-        run.log("loss", 0.1, 5)  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="description"):
-        run.log_row("wave", 5, x=1)  # type: ignore[arg-type]
-
-
-def test_one_name_has_one_form(run: Run) -> None:
-    """A name that was logged in one form is refused in any other, with both told."""
-    run.log("m", 1)
-    calls: list[Callable[[], None]] = [
-        lambda: run.log_list("m", [1]),
-        lambda: run.log_row("m", x=1),
-        lambda: run.log_table("m", {"x": [1]}),
-        lambda: run.log_image("m", BytesIO(png())),
-    ]
-    for call in calls:
-        with pytest.raises(MetricFormClash, match="scalar"):
-            call()
-    run.log_row("r", x=1)
-    with pytest.raises(MetricFormClash, match="row"):
-        run.log("r", 1)
-
-
-def test_a_bad_value_leaves_nothing_half_logged(run: Run, home_path: Path) -> None:
-    """A list, row or table with one bad cell raises, and none of its values was logged."""
-    with pytest.raises(InvalidValue):
-        run.log_list("l", [1, 2, object()])
-    with pytest.raises(InvalidValue):
-        run.log_row("r", x=1, y=[2])
-    with pytest.raises(InvalidValue, match="x: 2, y: 1"):
-        run.log_table("t", {"x": [1, 2], "y": [1]})
-    with pytest.raises(InvalidValue):
-        run.log_row("empty")
-    with pytest.raises(InvalidStep):
-        run.log("s", 1, step=2.5)  # type: ignore[arg-type]
-    run.complete()
-    assert sum(event.count for event in events(home_path, MetricEvent)) == 0
-
-
-def test_columns_may_be_called_like_the_arguments(run: Run, home_path: Path) -> None:
-    """A column may be called self, and name may be given by keyword, as scripts do."""
-    run.log_row(name="wave", self=1, angle=2)
-    run.complete()
-    assert set(forms(home_path)) == {("wave", "self"), ("wave", "angle")}
-
-
-def test_every_cell_of_a_row_carries_its_number(run: Run, home_path: Path) -> None:
-    """Rows are numbered by metric from 0, tables row by row, also when the run's producer is opened anew between."""
-    run.log_row("r", x=1, y=2)
-    run.log_table("t", {"x": [5, 6], "y": [7, 8]})
-    run.complete()
-    run.log_row("r", x=3)
-    run.log_row("r", y=4)
-    run.complete()
-    found = [(point.name, point.column_name, point.step, point.value) for point in journals.points(home_path)]
-    assert found == [
-        ("r", "x", 0, 1),
-        ("r", "y", 0, 2),
-        ("t", "x", 0, 5),
-        ("t", "y", 0, 7),
-        ("t", "x", 1, 6),
-        ("t", "y", 1, 8),
-        ("r", "x", 1, 3),
-        ("r", "y", 2, 4),
-    ]
-
-
-def test_rows_of_many_threads_stay_apart(run: Run, home_path: Path) -> None:
-    """When four threads log rows of one metric, every row keeps its cells together under a number of its own."""
-
-    def log(thread: int) -> None:
-        for n in range(200):
-            run.log_row("r", a=thread * 1000 + n, b=thread * 1000 + n, c=str(thread * 1000 + n))
-
-    threads = [threading.Thread(target=log, args=(n,)) for n in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    run.complete()
-    rows: dict[int | None, dict[str | None, object]] = {}
-    for point in journals.points(home_path):
-        rows.setdefault(point.step, {})[point.column_name] = point.value
-    assert sorted(rows) == list(range(800))  # type: ignore[type-var]
-    assert all(row["a"] == row["b"] and str(row["a"]) == row["c"] for row in rows.values())
-
-
-def test_empty_lists_and_tables_are_told(run: Run, home_path: Path) -> None:
-    """An empty list and a table without rows make their series known, without a point."""
-    run.log_list("l", [])
-    run.log_table("t", {"x": [], "y": []})
-    run.complete()
-    assert set(forms(home_path)) == {("l", None), ("t", "x"), ("t", "y")}
-    assert sum(event.count for event in events(home_path, MetricEvent)) == 0
-
-
-def test_tags_become_text(run: Run, home_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Tags are strings or None; other values become their text, with one warning a type."""
-    run.tag("selected", "yes")
-    run.tag("Competition Rank", 1)  # type: ignore[arg-type]
-    run.set_tags({"Best Run": None, "Rank": 2})  # type: ignore[dict-item]
-    run.remove_tags("selected")
-    run.remove_tags(["Rank", "never there"])
-    found = [(event.key, event.value, event.removed) for event in events(home_path, TagEvent)]
-    assert found == [
-        ("selected", "yes", False),
-        ("Competition Rank", "1", False),
-        ("Best Run", None, False),
-        ("Rank", "2", False),
-        ("selected", None, True),
-        ("Rank", None, True),
-        ("never there", None, True),
-    ]
-    assert len([record for record in caplog.records if "stored as text" in record.message]) <= 1
-
-
-def test_bad_tags_and_properties_are_refused_whole(run: Run, home_path: Path) -> None:
-    """A bad key or a too long value raises, and none of the call's tags or properties was written."""
-    with pytest.raises(InvalidName):
-        run.set_tags({"good": "1", "": "2"})
-    with pytest.raises(TooLarge):
-        run.set_tags({"good": "1", "long": "x" * 70_000})
-    with pytest.raises(TypeError):
-        run.set_tags([("a", "b")])  # type: ignore[arg-type]
-    with pytest.raises(InvalidValue):
-        run.add_properties({"good": "1", "none": None})  # type: ignore[dict-item]
-    with pytest.raises(TooLarge, match="add_properties"):
-        run.add_properties({str(n): "x" * 60_000 for n in range(7)})
-    assert events(home_path, TagEvent) == []
-    assert changes(home_path, PropertiesAdded) == []
-
-
-def test_properties_are_written_once(run: Run, home_path: Path) -> None:
-    """A second value for a property raises, nothing of that call is written, and other keys still can be added."""
-    run.add_properties({"commit": "abc", "data": "v1"})
-    with pytest.raises(PropertyExists, match="commit"):
-        run.add_properties({"other": "x", "commit": "def"})
-    run.add_properties({"other": "x"})
-    assert changes(home_path, PropertiesAdded) == [
-        PropertiesAdded({"commit": "abc", "data": "v1"}),
-        PropertiesAdded({"other": "x"}),
-    ]
-
-
-def test_of_many_threads_one_adds_a_property(run: Run, home_path: Path) -> None:
-    """When eight threads add one key, one succeeds and the others are told."""
-    told: list[str] = []
-
-    def add(value: str) -> None:
-        try:
-            run.add_properties({"key": value})
-        except PropertyExists:
-            told.append(value)
-
-    threads = [threading.Thread(target=add, args=(str(n),)) for n in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(told) == 7
-    assert len(changes(home_path, PropertiesAdded)) == 1
-
-
-def test_uploads_keep_versions(run: Run, home_path: Path, tmp_path: Path) -> None:
-    """The same bytes under the same name are kept once, other bytes are a new version; streams count as files."""
-    (tmp_path / "model.pkl").write_bytes(b"one")
-    first = run.upload_file("outputs/model.pkl", tmp_path / "model.pkl")
-    assert run.upload_file("outputs/model.pkl", BytesIO(b"one")) == first
-    second = run.upload_file("outputs/model.pkl", BytesIO(b"two"))
-    found = events(home_path, ArtifactEvent)
-    assert [(event.path, event.content) for event in found] == [
-        ("outputs/model.pkl", b"one"),
-        ("outputs/model.pkl", b"two"),
-    ]
-    assert [event.sha256 for event in found] == [first.sha256, second.sha256]
-    assert first.serialize()["path"] == "outputs/model.pkl"
-
-
-def test_several_files_and_folders_are_kept(run: Run, home_path: Path, tmp_path: Path) -> None:
-    """upload_files() pairs names and paths; upload_folder() keeps all below a folder, or nothing of a bad one."""
-    folder = tmp_path / "folder"
-    (folder / "sub").mkdir(parents=True)
-    (folder / "a.txt").write_text("a")
-    (folder / "sub" / "b.txt").write_text("b")
-    assert [upload.path for upload in run.upload_folder("data", folder)] == ["data/a.txt", "data/sub/b.txt"]
-    run.upload_files(["x", "y"], [folder / "a.txt", BytesIO(b"y")])
-    with pytest.raises(TypeError, match="2 names for 1 paths"):
-        run.upload_files(["x", "y"], [folder / "a.txt"])
-    (folder / "z").symlink_to("/etc/hostname")
-    with pytest.raises(UnsafePath):
-        run.upload_folder("again", folder)
-    assert [event.path for event in events(home_path, ArtifactEvent)] == ["data/a.txt", "data/sub/b.txt", "x", "y"]
-
-
-def test_pictures_come_from_files_figures_and_pyplot(run: Run, home_path: Path, tmp_path: Path) -> None:
-    """An image file keeps its name; figures, axes and pyplot, in either slot, become a png of their own each."""
-    import matplotlib.pyplot as plt
-
-    (tmp_path / "roc.dat").write_bytes(png())
-    figure = Figure()
-    axes = figure.subplots()
-    plt.plot([1, 2])
-    run.log_image("file", str(tmp_path / "roc.dat"))
-    run.log_image("ROC", plt)
-    run.log_image("ROC", plot=plt)
-    run.log_image("train/loss: a", plot=figure)
-    run.log_image("axes", axes)
-    plt.close("all")
-    found = events(home_path, ArtifactEvent)
-    assert [event.metric_name for event in found] == ["file", "ROC", "ROC", "train/loss: a", "axes"]
-    assert {event.content_type for event in found} == {"image/png"}
-    assert found[0].path == "roc.dat"
-    assert len({event.path for event in found}) == 5
-    assert found[3].path.startswith("train/loss_ a_")
-
-
-def test_what_is_no_picture_is_refused(run: Run, home_path: Path, tmp_path: Path) -> None:
-    """A file that only claims to be an image, numbers, and none or two pictures are refused; nothing is kept."""
-    (tmp_path / "fake.png").write_text("<html>")
-    for path in (tmp_path / "fake.png", [1, 2], BytesIO(b"text")):
-        with pytest.raises(InvalidValue):
-            run.log_image("m", path)
-    with pytest.raises(TypeError, match="one picture"):
-        run.log_image("m")
-    with pytest.raises(TypeError, match="one picture"):
-        run.log_image("m", BytesIO(png()), Figure())
-    with pytest.raises(FileNotFoundError):
-        run.log_image("m", tmp_path / "missing.png")
-    assert events(home_path, ArtifactEvent) == []
 
 
 @pytest.mark.parametrize(
@@ -519,17 +206,6 @@ def test_flush_returns_when_everything_is_on_the_disk(run: Run, home_path: Path)
         run.log("loss", 1 / (step + 1), step=step)
     run.flush()
     assert sum(event.count for event in events(home_path, MetricEvent)) == 1000
-
-
-def test_numpy_scalars_are_values(run: Run, home_path: Path) -> None:
-    """NumPy scalars and 0-d arrays are logged; arrays of several elements are refused at the call."""
-    run.log("m", np.float32(0.5))
-    run.log("m", np.int64(3))
-    run.log("m", np.array(2.0))
-    with pytest.raises(InvalidValue):
-        run.log("m", np.array([1, 2]))
-    run.complete()
-    assert sum(event.count for event in events(home_path, MetricEvent)) == 3
 
 
 def test_an_unknown_setting_is_told_once(

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Protocol
 
 from runstream import paths
 from runstream.config import Config
-from runstream.images import content_type
+from runstream.media import content_type
 from runstream_schemas.errors import ConfigError, InvalidValue, UnsafePath
 from runstream_schemas.events import MAX_INLINE_BYTES, ArtifactEvent
 
@@ -155,6 +155,19 @@ def _bytes(part: object) -> bytes:
         return bytes(part)
     reason = "the stream gives no bytes: open it in binary mode"
     raise InvalidValue(name="path_or_stream", value_type=type(part).__name__, reason=reason)
+
+
+def whole(source: Readable) -> bytes:
+    """
+    Return everything that *source* gives.
+
+    Raises:
+        InvalidValue: it gives text.
+    """
+    parts: list[bytes] = []
+    while part := _read(source, _CHUNK_BYTES):
+        parts.append(part)
+    return b"".join(parts)
 
 
 def _copy(head: bytes, source: Readable, target: BinaryIO) -> tuple[int, str]:

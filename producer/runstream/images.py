@@ -1,126 +1,87 @@
-"""Pictures: a file, a stream, a matplotlib figure or pyplot itself becomes image bytes with a name and a type."""
+"""Pictures: a file, a stream, a matplotlib figure or pyplot itself becomes image bytes with a name in the run."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import time
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path, PurePath
 from typing import Any
 
-from runstream import paths
+from runstream import artifacts, paths
+from runstream.artifacts import Upload
+from runstream.media import sniff
 from runstream_schemas.errors import InvalidValue, UnsafePath
-
-_SIGNATURES = (
-    (re.compile(rb"\x89PNG\r\n\x1a\n"), "image/png", ".png"),
-    (re.compile(rb"\xff\xd8\xff"), "image/jpeg", ".jpg"),
-    (re.compile(rb"GIF8[79]a"), "image/gif", ".gif"),
-    (re.compile(rb"RIFF....WEBP", re.DOTALL), "image/webp", ".webp"),
-    (re.compile(rb"BM.{8}\x00\x00..\x00\x00", re.DOTALL), "image/bmp", ".bmp"),
-    (re.compile(rb"II\*\x00|MM\x00\*"), "image/tiff", ".tiff"),
-)
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """
-    An image on its way to the run.
-
-    Attributes:
-        path: its name in the run.
-        source: where its bytes are: a path, or a stream.
-    """
+    """An image on its way to the run: its name there, and its bytes."""
 
     path: str
-    source: Any
+    content: bytes
 
 
-def sniff(head: bytes) -> tuple[str, str] | None:
-    """Return (content type, file ending) of the image that starts with *head*, or None for anything else."""
-    return next(((kind, ending) for signature, kind, ending in _SIGNATURES if signature.match(head)), None)
-
-
-def content_type(path: str, head: bytes) -> str:
-    """Return a file's type: images by what they hold, everything else by the ending of their name."""
-    image = sniff(head)
-    if image:
-        return image[0]
-    import mimetypes
-
-    guess = mimetypes.guess_type(path, strict=False)[0] or "application/octet-stream"
-    # A name is no proof: what claims to be an image and is none must not be shown as one.
-    return "application/octet-stream" if guess.startswith("image/") and guess != "image/svg+xml" else guess
-
-
-def picture(name: str, path: Any, plot: Any) -> Picture:
+def picture(name: str, path: Any, plot: Any, uploads: Mapping[str, Upload]) -> Picture:
     """
     Return the picture that log_image() was given, in either slot.
 
     Args:
-        name: of the metric; a plot's file is called after it and the time.
-        path: a file, an open binary stream, a figure or pyplot.
+        name: of the metric; a plot's file is called after it, the time and its content, so that no two are one file.
+        path: a file, which keeps its name; an open binary stream; a figure, axes or pyplot.
         plot: the same.
+        uploads: what this process has uploaded; another picture of a known name gets its content's hash into its name.
 
     Raises:
         TypeError: both or neither were given.
         InvalidValue: something that is no picture.
+        OSError: the file cannot be read.
     """
     if (path is None) == (plot is None):
         message = f"log_image({name!r}) takes one picture: a file as path=, or a figure or pyplot as plot="
         raise TypeError(message)
     given = plot if path is None else path
-    if isinstance(given, str | os.PathLike):
-        return _from_file(name, Path(given))
+    content = _content(name, given)
+    image = sniff(content[:16])
+    if image is None:
+        reason = "its content is no png, jpeg, gif, webp, bmp or tiff image; other files go by upload_file()"
+        raise InvalidValue(name=name, value_type="file", reason=reason)
+    sha256 = hashlib.sha256(content).hexdigest()
+    if not isinstance(given, str | os.PathLike):
+        return Picture(f"{_safe(name)}_{int(time.time())}_{sha256[:8]}{image[1]}", content)
+    own = _own_name(Path(given))
+    known = uploads.get(own)
+    stem, ending = os.path.splitext(own)
+    return Picture(own if known is None or known.sha256 == sha256 else f"{stem}_{sha256[:8]}{ending}", content)
+
+
+def _content(name: str, given: Any) -> bytes:
+    """Return the bytes of a picture; figures are drawn as png."""
     drawing = given if hasattr(given, "savefig") else getattr(given, "figure", None)
     if drawing is not None and hasattr(drawing, "savefig"):
         buffer = BytesIO()
         drawing.savefig(buffer, format="png")
-        buffer.seek(0)
-        return _from_stream(name, buffer)
-    if callable(getattr(given, "read", None)):
-        return _from_stream(name, given)
+        return buffer.getvalue()
+    if isinstance(given, str | os.PathLike) or callable(getattr(given, "read", None)):
+        with artifacts.opened(given) as source:
+            return artifacts.whole(source)
     reason = "a picture is a file, a stream, a matplotlib figure or pyplot"
     raise InvalidValue(name=name, value_type=type(given).__name__, reason=reason)
 
 
-def _from_file(name: str, file: Path) -> Picture:
-    """Take a picture from a file, which keeps its name, and its folders where they are relative."""
-    with file.open("rb") as opened:
-        _image_ending(name, opened.read(16))
+def _own_name(file: Path) -> str:
+    """Return a file's name in the run: with its folders where they are relative and stay inside."""
     try:
-        path = paths.checked(file.as_posix())
+        return paths.checked(file.as_posix())
     except UnsafePath:
-        path = _safe(file.name)
-    return Picture(path, file)
-
-
-def _from_stream(name: str, stream: Any) -> Picture:
-    """Take a picture from a stream, named after the metric and the time."""
-    content = stream.read()
-    ending = _image_ending(name, content[:16])
-    return Picture(f"{_safe(name)}_{int(time.time())}{ending}", BytesIO(content))
-
-
-def _image_ending(name: str, head: object) -> str:
-    """Return the file ending for an image that starts with *head*."""
-    found = sniff(head) if isinstance(head, bytes) else None
-    if found is None:
-        reason = "its content is no png, jpeg, gif, webp, bmp or tiff image; other files go by upload_file()"
-        raise InvalidValue(name=name, value_type="file", reason=reason)
-    return found[1]
+        return _safe(file.name)
 
 
 def _safe(name: str) -> str:
     """Return *name* as a run's file name, with "_" for what a file name may not hold."""
-    segments = [re.sub(r"[\\:\x00-\x1f\x7f-\x9f]", "_", part).rstrip(". ") for part in PurePath(name).parts]
-    return "/".join(part for part in segments if part.strip("/")) or "image"
-
-
-def distinct(path: str, taken: Collection[str]) -> str:
-    """Return *path*, with a number in it when *taken* holds it: two plots in one second are two files."""
-    stem, ending = os.path.splitext(path)
-    candidates = (path if n == 0 else f"{stem}_{n}{ending}" for n in range(len(taken) + 1))
-    return next(candidate for candidate in candidates if candidate not in taken)
+    parts = [re.sub(r"[\\:\x00-\x1f\x7f-\x9f]", "_", part).rstrip(". ")[:200] for part in PurePath(name).parts]
+    return "/".join(part for part in parts if part.strip("/")) or "image"

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from runstream import config, rows, status, tags
+from runstream import config, notices, rows, status, tags
 from runstream.experiment import Experiment
 from runstream.logger import Logger
 from runstream.workspace import expect
@@ -113,6 +113,8 @@ class Run(Logger):
 
         The file becomes one of the run's files; get_metrics() gives its name. Figures are saved as png.
 
+        A file keeps its name, unless other bytes have it: then, as in every figure's name, there is a part of its hash.
+
         Args:
             name: the metric.
             path: an image, or a figure.
@@ -124,11 +126,13 @@ class Run(Logger):
             InvalidValue: it is no picture; the type is told by the content, not by the name.
             InvalidName, MetricFormClash: as log() does.
         """
+        from io import BytesIO
+
         from runstream import images
 
-        picture = images.picture(name, path, plot)
+        picture = images.picture(name, path, plot, self._uploads)
         code = self.producer.register(name, None, "image", rows.checked_description(description))
-        upload = self._upload(images.distinct(picture.path, self._uploads), picture.source, metric_name=name)
+        upload = self._upload(picture.path, BytesIO(picture.content), metric_name=name)
         self.producer.put(code, upload.path, NO_STEP)
 
     # Tags and properties.
@@ -332,7 +336,11 @@ class Run(Logger):
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         """End the run as Completed, or as Failed with the exception, which goes on its way."""
         if not status.is_clean_exit(error):
-            self.fail(error)
+            try:
+                self.fail(error)
+            except JournalUnavailable as trouble:
+                # The caller's exception is the one to see; recovery tells of the run's end.
+                notices.once(("end", self._id), "run %s could not be ended as Failed: %s", self._id, trouble)
         elif self._status not in status.TERMINAL:
             self.complete()
 
