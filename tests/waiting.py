@@ -10,7 +10,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def until(condition: Callable[[], T], timeout_s: float = 60.0, every_s: float = 0.02, what: str = "") -> T:
+def until(condition: Callable[[], T | None], timeout_s: float = 60.0, every_s: float = 0.02, what: str = "") -> T:
     """
     Return the first true value that *condition* gives.
 

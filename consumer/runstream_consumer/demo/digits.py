@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import numpy as np
@@ -120,22 +121,23 @@ def train(workspace: Workspace, n_steps: int = N_STEPS) -> list[Run]:
 def _train(workspace: Workspace, n_steps: int) -> list[Run]:
     experiment = Experiment(workspace=workspace, name=EXPERIMENT)
     digits = data()
-    runs = [_started(experiment, rate) for rate in LEARNING_RATES]
-    networks = [Network(seed=1) for _ in runs]
+    networks = [Network(seed=1) for _ in LEARNING_RATES]
     feed = batches(digits, seed=1)
-    for step in range(n_steps):
-        x, y = next(feed)
-        for run, network, rate in zip(runs, networks, LEARNING_RATES, strict=True):
-            loss, slope = network.learn(x, y, rate)
-            run.log("train/loss", loss, step=step)
-            run.log("train/gradient norm", slope, step=step)
-            if step % EVALUATE_EVERY == 0 or step == n_steps - 1:
-                _evaluate(run, network, digits, step)
-        if step % 500 == 0:
-            print(f"digits: step {step} of {n_steps}")
-    for run, network in zip(runs, networks, strict=True):
-        run.log_table("recall by digit", _recall(network, digits))
-        run.complete()
+    # Left normally, every run is completed; interrupted, every one is failed and says by what.
+    with ExitStack() as stack:
+        runs = [stack.enter_context(_started(experiment, rate)) for rate in LEARNING_RATES]
+        for step in range(n_steps):
+            x, y = next(feed)
+            for run, network, rate in zip(runs, networks, LEARNING_RATES, strict=True):
+                loss, slope = network.learn(x, y, rate)
+                run.log("train/loss", loss, step=step)
+                run.log("train/gradient norm", slope, step=step)
+                if step % EVALUATE_EVERY == 0 or step == n_steps - 1:
+                    _evaluate(run, network, digits, step)
+            if step % 500 == 0:
+                print(f"digits: step {step} of {n_steps}", flush=True)
+        for run, network in zip(runs, networks, strict=True):
+            run.log_table("recall by digit", _recall(network, digits))
     return runs
 
 
