@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -9,7 +12,9 @@ import pytest
 
 from runstream.outbox import Outbox, read_mark, write_mark
 from runstream.sender import Sender, sync
+from runstream_schemas.codec import decode
 from runstream_schemas.errors import FlushTimeout
+from runstream_schemas.events import MetricEvent
 from runstream_schemas.home import Home, locked
 from runstream_schemas.topics import Topic, topic_name
 from tests.broker import Broker, GivenBroker, free_port
@@ -336,3 +341,48 @@ def test_closing_ends_the_thread(log: EventLog, home: Home) -> None:
 
     until(lambda: set(threading.enumerate()) <= before, what="all threads have ended")
     assert set(threading.enumerate()) <= before
+
+
+FORKING = """
+import os
+from runstream import Experiment, Workspace
+run = Experiment(Workspace(), "fork").start_logging(run_id="forked")
+for i in range(1000):
+    run.log("parent", i, step=i)
+{parent_first}
+child = os.fork()
+if child == 0:
+    for i in range(1000):
+        run.log("child", i, step=i)
+    run.flush(60)
+    os._exit(7)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+for i in range(1000, 2000):
+    run.log("parent", i, step=i)
+run.complete()
+"""
+
+
+@pytest.mark.parametrize("parent_first", ["run.flush(60)", ""], ids=["connected", "connecting"])
+def test_a_forked_child_sends_for_itself(log: EventLog, home: Home, parent_first: str) -> None:
+    """A child forked beside a busy sender, or while it is still connecting, sends what it logs; both arrive whole."""
+    environment = os.environ | {
+        "RUNSTREAM_HOME": str(home.root),
+        "RUNSTREAM_BROKERS": log.servers,
+        "RUNSTREAM_TOPIC_PREFIX": log.prefix,
+    }
+    code = FORKING.format(parent_first=parent_first)
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+    sync(settings_for(log.servers, log.prefix), home)
+
+    events = [decode(value) for value in values(log, Topic.METRICS)]
+    n_points = dict.fromkeys({event.producer_id for event in events}, 0)
+    for event in events:
+        assert isinstance(event, MetricEvent)
+        n_points[event.producer_id] += event.count
+    assert (done.returncode, done.stderr) == (0, "")
+    assert sorted(n_points.values()) == [1000, 2000]
+    assert home.producers() == []
