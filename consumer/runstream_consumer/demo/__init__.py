@@ -12,6 +12,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from runstream_consumer import config
+from runstream_consumer.serve import read_server
+
 DEFAULT_HOME = Path(".runstream-demo")
 
 
@@ -31,10 +34,10 @@ def run(serve: bool, port: int | None = None, may_open_browser: bool = True) -> 
     print(f"home: {home}")
     # As Ctrl-C: the child is ended in order, not left behind.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    server = _started(port, may_open_browser) if serve else None
+    server = _started(_command(port, may_open_browser)) if serve else _reader()
     try:
         _train()
-        if server is None:
+        if not serve or server is None:
             return 0
         print("Training is done; the dashboard stays. Ctrl-C ends it.", flush=True)
         return server.wait()
@@ -46,12 +49,21 @@ def run(serve: bool, port: int | None = None, may_open_browser: bool = True) -> 
             server.wait()
 
 
-def _started(port: int | None, may_open_browser: bool) -> subprocess.Popen[bytes]:
-    """Start consumer and dashboard as `runstream up`, which prints the address by itself."""
-    command = [sys.executable, "-m", "runstream.cli", "up"]
-    command += [] if port is None else ["--port", str(port)]
-    command += [] if may_open_browser else ["--no-browser"]
-    return subprocess.Popen(command)
+def _command(port: int | None, may_open_browser: bool) -> list[str]:
+    """Return the arguments of `runstream up`, which prints the address by itself."""
+    chosen = [] if port is None else ["--port", str(port)]
+    return ["up", *chosen, *([] if may_open_browser else ["--no-browser"])]
+
+
+def _reader() -> subprocess.Popen[bytes] | None:
+    """Start a consumer where reading back needs one: over Kafka nothing is folded from journals."""
+    setup = config.read()
+    is_needed = setup.settings.brokers and not setup.settings.server and read_server(setup.home) is None
+    return _started(["consume"]) if is_needed else None
+
+
+def _started(arguments: list[str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-m", "runstream.cli", *arguments])
 
 
 def _train() -> None:
