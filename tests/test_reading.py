@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import os
+import pickle
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ from runstream_schemas.errors import (
     UnsafePath,
 )
 from tests import scripts
+from tests.broker import new_prefix
+from tests.pipeline import Pipeline
 from tests.waiting import until
 
 BIG = bytes(range(256)) * 1000
@@ -188,21 +191,51 @@ def test_a_killed_process_s_values_are_read(home_path: Path) -> None:
     assert (run.get_status(), run.get_tags()) == ("NotResponding", {"t": None})
 
 
-def test_a_running_consumer_is_asked(run: Run, home_path: Path) -> None:
+@pytest.fixture(params=["journals", pytest.param("kafka", marks=pytest.mark.kafka)])
+def pipeline(request: pytest.FixtureRequest, home_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipeline]:
+    """Give this test's home with a running consumer, embedded and over the real broker."""
+    settings_of_both: dict[str, str] = {}
+    if request.param == "kafka":
+        servers = request.getfixturevalue("broker").servers
+        settings_of_both = {"RUNSTREAM_BROKERS": servers, "RUNSTREAM_TOPIC_PREFIX": new_prefix()}
+    for name, value in settings_of_both.items():
+        monkeypatch.setenv(name, value)
+    pipeline = Pipeline(home_path, settings_of_both)
+    if pipeline.is_kafka:
+        pipeline.command("topics", "create")
+    pipeline.start()
+    yield pipeline
+    pipeline.stop()
+
+
+def test_a_running_consumer_is_asked(pipeline: Pipeline) -> None:
     """With a consumer running, reading waits until it has folded what was just logged, again and again."""
-    command = [sys.executable, "-m", "runstream.cli", "consume"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as consumer:
-        try:
-            until((home_path / "server.json").exists, what="the consumer serves")
-            for n in range(1, 6):
-                run.log("m", n)
-                run.tag("n", str(n))
-                assert run.get_metrics() == {"m": list(range(1, n + 1)) if n > 1 else 1}
-                assert run.get_tags() == {"n": str(n)}
-        finally:
-            consumer.terminate()
-    run.log("m", 6)
-    assert run.get_metrics() == {"m": [1, 2, 3, 4, 5, 6]}
+    run = Experiment(Workspace("lab"), "ridge").start_logging()
+    for n in range(1, 6):
+        run.log("m", n)
+        run.tag("n", str(n))
+        assert run.get_metrics() == {"m": list(range(1, n + 1)) if n > 1 else 1}
+        assert run.get_tags() == {"n": str(n)}
+    run.add_properties({"commit": "abc"})
+    other = Run(run.experiment, run.id)
+    until(lambda: "commit" in other.get_properties(), what="the property is folded")
+    with pytest.raises(PropertyExists):
+        other.add_properties({"commit": "def"})
+    run.upload_file("notes.txt", BytesIO(b"text"))
+    run.complete()
+    assert (run.get_status(), run.get_file_names(), run.get_properties()) == (
+        "Completed",
+        ["notes.txt"],
+        {"commit": "abc"},
+    )
+
+
+def test_a_pickled_run_goes_on_elsewhere(run: Run) -> None:
+    """A pickled run logs from another process as a producer of its own; both are read as one run."""
+    run.log("m", 1)
+    code = "import pickle, sys; run = pickle.load(sys.stdin.buffer); run.log('m', 2); run.flush()"
+    subprocess.run([sys.executable, "-c", code], input=pickle.dumps(run), check=True)
+    assert run.get_metrics() == {"m": [1, 2]}
 
 
 def test_tags_and_properties_come_back(run: Run) -> None:
