@@ -59,9 +59,9 @@ class JournalReader:
                 if max_bytes <= 0:
                     return
             if not self._has_ended() and not self._move_on():
-                again = self._read_again_for
+                here = (self._segment, self._read_again_for)
                 yield from self._skip_lost_end()
-                if self._read_again_for == again and self._offset:
+                if here == (self._segment, self._read_again_for):
                     break
         self._even_at_s = time.monotonic()
 
