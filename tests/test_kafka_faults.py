@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 from kafka import TopicPartition
+from structlog.testing import capture_logs
 
 from runstream import courier, topics
 from runstream.sender import Sender
+from runstream_consumer import kafka_source
 from runstream_consumer.kafka_source import KafkaSource
 from runstream_consumer.source import Position
 from runstream_schemas.errors import (
@@ -176,18 +178,19 @@ def test_offsets_that_expire_before_a_partition_was_ever_read(log: EventLog) -> 
     assert (caught.value.partition, caught.value.position, caught.value.beginning) == (1, 0, 4)
 
 
-def test_a_first_reading_begins_where_the_topic_begins(log: EventLog, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_first_reading_begins_where_the_topic_begins(log: EventLog) -> None:
     """A new history over an old topic takes what is left, and says that earlier events are gone."""
     log.put(log.tag_events(6))
     with admin(log.servers) as client:
         client.delete_records({TopicPartition(log.tags, 0): 4})
 
-    source = log.source()
+    with capture_logs() as told:
+        source = log.source()
     records = drain(source, 2)
 
     source.close()
     assert [r.position for r in records] == [4, 5]
-    assert "begins at offset 4" in caplog.text
+    assert [(row["partition"], row["begins_at"]) for row in told] == [(f"{log.tags}/0", 4)]
 
 
 def test_offsets_that_expire_while_reading(log: EventLog) -> None:
@@ -283,6 +286,23 @@ def test_a_broker_that_is_away_is_no_error(frail: Broker) -> None:
     assert isinstance(seen, BrokerUnreachable)
     assert empty == []
     assert [r.position for r in records] == [5, 6, 7, 8, 9]
+
+
+def test_a_client_that_brings_nothing_is_replaced(log: EventLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that polls empty although the broker has more is thrown away; nothing is skipped or read twice."""
+    monkeypatch.setattr(kafka_source, "STALLED_S", 0.5)
+    log.put(log.tag_events(3))
+    source = log.source()
+    drain(source, 3)
+    stuck = source._consumer
+    stuck.pause(*stuck.assignment())
+    log.put(log.tag_events(4))
+
+    records = drain(source, 4)
+
+    source.close()
+    assert [r.position for r in records] == [3, 4, 5, 6]
+    assert source._consumer is not stuck
 
 
 def test_a_sender_outlives_its_broker(frail: Broker, home: Home) -> None:

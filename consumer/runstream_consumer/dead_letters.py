@@ -7,10 +7,11 @@ those dead letters work on ours.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
+
+import structlog
 
 from runstream_consumer.kafka_letterbox import Message
 from runstream_consumer.kafka_watch import number_of_partition, topic_of_partition
@@ -23,7 +24,7 @@ from runstream_schemas.topics import dead_letter_name
 CONNECT: Final = "__connect.errors."
 REPLAYED_HEADER: Final = "runstream.replayed"
 _STAGES: Final = {"source": "KAFKA_CONSUME", "decode": "VALUE_CONVERTER", "fold": "TASK_PUT"}
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger(__name__)
 
 
 class Letterbox(Protocol):
@@ -108,7 +109,7 @@ def publish(source: object, letters: Sequence[DeadLetter]) -> int:
         return 0
     n_failed = len(letters) - put_aside([message(letter) for letter in letters])
     if n_failed:
-        _log.warning("%d dead letters are in the history only, not on their topics", n_failed)
+        _log.warning("dead letters are in the history only, not on their topics", n_letters=n_failed)
     return n_failed
 
 

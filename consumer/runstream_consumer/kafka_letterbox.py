@@ -6,11 +6,12 @@ and a dead letter that arrives twice does no harm.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
+
+import structlog
 
 from runstream_schemas.broker import connect, force_close
 from runstream_schemas.errors import BrokerUnreachable
@@ -27,7 +28,7 @@ _SENDING: Final = {
 _READING: Final = {"auto_offset_reset": "none", "enable_auto_commit": False, "allow_auto_create_topics": False}
 _PATIENCE_S: Final = 6.0
 _MUTE_S: Final = 60.0
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ class KafkaLetterbox:
             deadline_s = time.monotonic() + _PATIENCE_S
             n_taken = sum(_is_taken(future, deadline_s) for future in futures)
         except (KafkaError, BrokerUnreachable, ValueError) as error:
-            _log.warning("dead letters cannot be sent: %s", error)
+            _log.warning("dead letters cannot be sent", cause=str(error))
             n_taken = 0
         if n_taken < len(messages):
             self._muted_until_s = time.monotonic() + _MUTE_S
@@ -129,6 +130,6 @@ def _is_taken(future: Any, deadline_s: float) -> bool:
     try:
         future.get(timeout=max(0.0, deadline_s - time.monotonic()))
     except KafkaError as error:
-        _log.warning("a dead letter was refused: %s", error)
+        _log.warning("a dead letter was refused", cause=repr(error))
         return False
     return True

@@ -7,11 +7,12 @@ The broker being away is no error: polls come back empty, `away` says so.
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
+
+import structlog
 
 from runstream_consumer.kafka_letterbox import KafkaLetterbox, Message
 from runstream_consumer.kafka_watch import (
@@ -47,7 +48,10 @@ _READING: Final = {
 }
 _MAX_RECORDS: Final = 5_000
 _LAST_RECORD_TIMEOUT_S: Final = 30.0
-_log = logging.getLogger(__name__)
+STALLED_S: Final = 20.0
+"""kafka-python has had bugs after which a consumer polls empty for ever."""
+
+_log = structlog.get_logger(__name__)
 
 
 class KafkaSource:
@@ -76,7 +80,8 @@ class KafkaSource:
         self._topics = {topic_name(topic, prefix): topic for topic in Topic}
         self._watch = Watch(self._options, list(self._topics), group_id=f"{prefix}.history", every_s=watch_every_s)
         self._positions: dict[str, int] = {}
-        self._read_at_ns: dict[str, int] = {}
+        self._fresh_at_ns: dict[str, int] = {}
+        self._progress_at_s = 0.0
         self._lock = threading.Lock()
         self._consumer: Any = None
         self._letterbox = KafkaLetterbox(self._options)
@@ -98,10 +103,11 @@ class KafkaSource:
         for name, beginning in sight.beginnings.items():
             first = 0 if topic_of_partition(name) in known else beginning
             if first:
-                _log.warning("%s begins at offset %d: earlier events are gone, this history lacks them", name, first)
+                _log.warning("earlier events are gone, this history lacks them", partition=name, begins_at=first)
             self._positions[name] = positions[name].next_position if name in positions else first
         self._consumer = self._connect(_READING)
         self._assign(self._positions)
+        self._progress_at_s = time.monotonic()
         self._watch.run_beside(self._snapshot)
 
     def poll(self, max_bytes: int, timeout_s: float) -> Sequence[Record]:
@@ -121,6 +127,7 @@ class KafkaSource:
             for tp, rows in batch.items():
                 size_bytes += self._take(f"{tp.topic}/{tp.partition}", self._topics[tp.topic], rows, records)
             wait_ms = 0
+        self._look_for_stall(has_records=bool(records))
         return records
 
     def check(self) -> None:
@@ -143,7 +150,10 @@ class KafkaSource:
         rows = []
         for name, at in self._snapshot().items():
             end = max(at, ends.get(name, at))
-            age_ns = now_ns - self._read_at_ns.get(name, now_ns) if end > at else 0
+            if end == at:
+                # Nothing was waiting now, so what waits later cannot be older than that.
+                self._fresh_at_ns[name] = now_ns
+            age_ns = now_ns - self._fresh_at_ns.setdefault(name, now_ns)
             rows.append(Lag(name, at, end, max(0.0, age_ns / 1e9)))
         return rows
 
@@ -184,10 +194,23 @@ class KafkaSource:
         """Begin to read partitions that were added, at offset 0."""
         fresh = {name: 0 for name in self._watch.sight.ends if name not in self._positions}
         if fresh:
-            _log.info("reading %d new partitions: %s", len(fresh), ", ".join(fresh))
+            _log.info("reading new partitions", partitions=sorted(fresh))
             with self._lock:
                 self._positions.update(fresh)
             self._assign(fresh)
+
+    def _look_for_stall(self, *, has_records: bool) -> None:
+        """Replace a client that brings nothing although the broker answers and has more."""
+        ends, now_s = self._watch.sight.ends, time.monotonic()
+        has_more = any(ends.get(name, at) > at for name, at in self._positions.items())
+        if has_records or self.away is not None or not has_more:
+            self._progress_at_s = now_s
+        elif now_s - self._progress_at_s > STALLED_S:
+            _log.warning("the Kafka client brings nothing although there is more: replacing it")
+            self._consumer.close(autocommit=False, timeout_ms=2000)
+            self._consumer = self._connect(_READING)
+            self._assign(self._positions)
+            self._progress_at_s = now_s
 
     def _poll_once(self, wait_ms: int) -> Mapping[Any, Sequence[Any]]:
         from kafka.errors import LogTruncationError, NoOffsetForPartitionError, OffsetOutOfRangeError
@@ -206,7 +229,7 @@ class KafkaSource:
             records.append(Record(topic, name, row.offset, value, row.key or b"", row.timestamp * 1_000_000))
         with self._lock:
             self._positions[name] = rows[-1].offset + 1
-        self._read_at_ns[name] = rows[-1].timestamp * 1_000_000
+        self._fresh_at_ns[name] = max(rows[-1].timestamp * 1_000_000, self._fresh_at_ns.get(name, 0))
         return size_bytes
 
     def _diagnosed(self, error: Exception) -> SourceError:

@@ -7,11 +7,12 @@ silently. So a thread of its own asks the broker for topic ids and offsets every
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+
+import structlog
 
 from runstream_consumer.source import Position
 from runstream_schemas.broker import brokers_of, connect
@@ -28,7 +29,7 @@ from runstream_schemas.errors import (
 LOOK_EVERY_S: Final = 3.0
 _RETRY_S: Final = 0.5
 _UNKNOWN_TOPIC: Final = 3
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +227,7 @@ class Watch:
                 self._note_away(error)
                 continue
             if self.away is not None:
-                _log.info("the broker answers again at %s", brokers_of(self._options))
+                _log.info("the broker answers again", brokers=brokers_of(self._options))
                 self.away = None
             judged = judge_running(topic_ids, before, sight)
             # A broker that has just come back may not know all topics yet: believe it the second time.
@@ -240,7 +241,7 @@ class Watch:
             self._drop_client()
             error = BrokerUnreachable(brokers_of(self._options), (f"{type(error).__name__}: {error}",))
         if self.away is None:
-            _log.warning("%s", error)
+            _log.warning("the broker is away", cause=str(error))
         self.away = error
 
     def _write_mirror(self) -> None:
@@ -261,7 +262,7 @@ class Watch:
                     raise outcome
         except KafkaError as error:
             # Only lag tools miss it; a cluster's first group makes the broker create its offsets topic first.
-            _log.debug("offsets not mirrored: %s", error)
+            _log.debug("offsets not mirrored", cause=str(error))
             self._mirrored = mirrored | self._mirrored
 
     def _admin(self) -> Any:

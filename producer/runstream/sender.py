@@ -109,7 +109,7 @@ class Sender:
             _tell(f"{left:,} events are not in Kafka yet; they are safe in {where}, and `runstream sync` sends them")
         return left
 
-    def close(self, timeout_s: float = 5.0) -> None:
+    def close(self, timeout_s: float = 1.0) -> None:
         """End the thread; what is not acknowledged stays in the journal."""
         self._closing.set()
         self._courier.wake()
