@@ -8,6 +8,7 @@ import itertools
 import os
 import re
 import threading
+import time
 from collections.abc import Callable
 from functools import cache
 from typing import Protocol, TypeVar
@@ -16,14 +17,15 @@ import duckdb
 
 from runstream_consumer.config import Config
 from runstream_consumer.literal import identifier, literal
-from runstream_consumer.serve import load_extensions
-from runstream_schemas.errors import HistoryUnreachable, StatementFailed, StoreLocked
+from runstream_consumer.serve import load_extensions, read_server
+from runstream_schemas.errors import HistoryBusy, HistoryUnreachable, StatementFailed, StoreLocked
 
 T = TypeVar("T")
 Take = Callable[[duckdb.DuckDBPyConnection], T]
 """Takes the answer out of a cursor on which the statement has just run."""
 
 LOCK_WAIT_S = 30.0
+_LOOK_EVERY_S = 0.2
 _RESULT = "result"
 _numbers = itertools.count(1)
 _OUTER_LINE = re.compile(r"\n+LINE \d+: (?:CREATE TEMP TABLE|FROM) .*", re.DOTALL)
@@ -158,8 +160,17 @@ class Filed:
     def _reading(self, statement: str, answer: Take[T]) -> T:
         from runstream_consumer.loop import caught_up
 
-        with self._lock, caught_up(self._config, self._wait_s):
-            return self._open(statement, answer)
+        deadline = time.monotonic() + self._wait_s
+        while True:
+            try:
+                with self._lock, caught_up(self._config, _LOOK_EVERY_S):
+                    return self._open(statement, answer)
+            except HistoryBusy:
+                # A consumer keeps the file for its whole life: as soon as it answers, it is the one to ask.
+                if read_server(self._config.home) is not None:
+                    raise HistoryUnreachable(self.where, "a consumer has started and serves it now") from None
+                if time.monotonic() >= deadline:
+                    raise
 
     def _open(self, statement: str, answer: Take[T]) -> T:
         cursor = _instance(os.getpid()).cursor()
