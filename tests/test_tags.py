@@ -65,7 +65,7 @@ def test_properties_are_written_once(run: Run, home_path: Path) -> None:
     """A second value for a property raises, nothing of that call is written, and other keys still can be added."""
     run.add_properties({"commit": "abc", "data": "v1"})
     with pytest.raises(PropertyExists, match="commit"):
-        run.add_properties({"other": "x", "commit": "def"})
+        Run(run.experiment, run.id).add_properties({"other": "x", "commit": "def"})
     run.add_properties({"other": "x"})
     assert changes(home_path, PropertiesAdded) == [
         PropertiesAdded({"commit": "abc", "data": "v1"}),

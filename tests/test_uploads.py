@@ -35,6 +35,7 @@ def test_uploads_keep_versions(run: Run, home_path: Path, tmp_path: Path) -> Non
     (tmp_path / "model.pkl").write_bytes(b"one")
     first = run.upload_file("outputs/model.pkl", tmp_path / "model.pkl")
     assert run.upload_file("outputs/model.pkl", BytesIO(b"one")) == first
+    assert Run(run.experiment, run.id).upload_file("./outputs/model.pkl", BytesIO(b"one")) == first
     second = run.upload_file("outputs/model.pkl", BytesIO(b"two"))
     found = events(home_path, ArtifactEvent)
     assert [(event.path, event.content) for event in found] == [

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from runstream import config, notices, rows, status, tags
+from runstream import config, known, notices, rows, status, tags
 from runstream.experiment import Experiment
 from runstream.logger import Logger
 from runstream.workspace import expect
@@ -43,7 +43,7 @@ class Run(Logger):
         TypeError: *experiment* is not an Experiment.
     """
 
-    __slots__ = ("_columns", "_config", "_created", "_experiment", "_id", "_properties", "_status", "_uploads")
+    __slots__ = ("_columns", "_config", "_created", "_experiment", "_id", "_known", "_status")
 
     def __init__(self, experiment: Experiment, run_id: str) -> None:
         expect(experiment, Experiment, "Run(experiment, run_id)")
@@ -57,8 +57,7 @@ class Run(Logger):
         self._config = config.read()
         self._status: str | None = None
         self._columns: rows.Codes = {}
-        self._properties: dict[str, object] = {}
-        self._uploads: dict[str, Upload] = {}
+        self._known = known.of(self._config, run_id)
         created = started or Created(workspace=experiment.workspace.name, experiment=experiment.name)
         # Not a bound method of this object: a cycle would keep a dropped run, and its ring, until the next collection.
         super().__init__(partial(_open_producer, self._config, run_id, created))
@@ -130,7 +129,7 @@ class Run(Logger):
 
         from runstream import images
 
-        picture = images.picture(name, path, plot, self._uploads)
+        picture = images.picture(name, path, plot, self._known.uploads)
         code = self.producer.register(name, None, "image", rows.checked_description(description))
         upload = self._upload(picture.path, BytesIO(picture.content), metric_name=name)
         self.producer.put(code, upload.path, NO_STEP)
@@ -172,11 +171,11 @@ class Run(Logger):
             InvalidName, InvalidValue, TooLarge: a key or a value cannot be kept.
         """
         added = tags.checked_properties(properties)
-        tags.claim(self._id, self._properties, self._reader().known_properties(), added)
+        tags.claim(self._id, self._known.properties, self._reader().known_properties(), added)
         try:
             self._append_change(PropertiesAdded(added))
         except JournalUnavailable:
-            tags.release(self._properties, added)
+            tags.release(self._known.properties, added)
             raise
 
     def get_properties(self) -> dict[str, str]:
@@ -434,14 +433,14 @@ class Run(Logger):
         from runstream import artifacts
 
         upload, content = artifacts.keep_as(name, source, self._config)
-        if self._uploads.get(upload.path) != upload:
+        if self._known.uploads.get(upload.path) != upload:
             run_id, producer = self._id, self.producer
             producer.append(
                 lambda sequence, at: artifacts.event(
                     upload, content, metric_name, (run_id, producer.producer_id, sequence, at)
                 )
             )
-            self._uploads[upload.path] = upload
+            self._known.uploads[upload.path] = upload
         return upload
 
     def _reader(self) -> Reader:

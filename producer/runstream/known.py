@@ -1,0 +1,33 @@
+"""What this process knows about a run without asking: shared by all handles on the run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
+
+if TYPE_CHECKING:
+    from runstream.artifacts import Upload
+    from runstream.config import Config
+
+
+@dataclass(slots=True, weakref_slot=True, eq=False)
+class Known:
+    """
+    Facts about one run.
+
+    Attributes:
+        properties: keys that this process has added, each with a mark of the call that did.
+        uploads: the newest upload of each path by this process.
+    """
+
+    properties: dict[str, object] = field(default_factory=dict)
+    uploads: dict[str, Upload] = field(default_factory=dict)
+
+
+_known: WeakValueDictionary[tuple[str, str | None, str], Known] = WeakValueDictionary()
+
+
+def of(config: Config, run_id: str) -> Known:
+    """Return what is known about a run of a home; it is forgotten with the last handle on the run."""
+    return _known.setdefault((str(config.home.root), config.settings.brokers, run_id), Known())
