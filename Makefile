@@ -5,7 +5,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 ARGS ?=
 
-.PHONY: help install demo test lint bench clean lock python tools
+.PHONY: help install demo test lint bench clean lock pictures python tools
 
 help:
 	@echo "make install   everything into .venv (Python 3.11 or later; nothing outside this folder changes)"
@@ -57,8 +57,12 @@ lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: install
-	@set -e; for file in tests/bench/bench_*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
+bench: tools install
+	$(BIN)/python -m tests.bench $(ARGS)
+
+# The README's pictures, from the demo: look at them before committing.
+pictures: install
+	$(BIN)/python -m tests.pictures
 
 clean:
 	rm -rf .venv dist build test-output .runstream-demo dashboard/node_modules dashboard/runstream_dashboard/web/vendor

@@ -13,7 +13,7 @@ pytest_plugins = [name for name in ("tests.broker", "tests.browser") if importli
 
 SKIPPABLE = ("kafka", "browser")
 # A test that asks for one of these fixtures needs the part, and says so without a marker of its own.
-STARTED_BY = {"kafka": {"broker", "own_broker"}, "browser": {"browser", "page"}}
+STARTED_BY = {"kafka": {"broker", "own_broker", "class_path"}, "browser": {"chromium"}}
 
 
 def left_out() -> list[str]:
@@ -43,7 +43,7 @@ def home_path(tmp_path: Path) -> Path:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the markers of the parts that a machine may lack."""
-    config.addinivalue_line("markers", "kafka: needs Java and the real broker that tests/broker.py starts")
+    config.addinivalue_line("markers", "kafka: needs Java and Maven: the real broker, and Avro's own library")
     config.addinivalue_line("markers", "browser: needs Chromium")
 
 
