@@ -36,6 +36,7 @@ frame AS MATERIALIZED (
 s AS MATERIALIZED (
     SELECT s.i, s.run_key, s.series_id, s.place, s.shift, {whole_shift} AS whole_shift, {is_mixed} AS is_mixed,
            s.n_numeric >= {blocks_from} AS has_blocks, f.is_raw, f.sh, f.lo, f.hi,
+           row_number() OVER (ORDER BY s.i, s.place) AS sid,
            greatest(-9223372036854775808, f.lo::HUGEINT - s.shift)::BIGINT AS lo_shifted,
            greatest(-9223372036854775808, f.hi::HUGEINT - {whole_shift})::BIGINT AS hi_shifted
     FROM stat AS s
@@ -47,76 +48,75 @@ s AS MATERIALIZED (
           FROM frame) AS f ON f.i = s.i
 ),
 b AS MATERIALIZED (
-    SELECT s.i, s.place, b.*, (b.first_{x} + s.whole_shift) >> s.sh AS c, s.whole_shift, s.shift, s.sh, s.lo, s.hi, s.is_raw,
+    SELECT s.*, b.* EXCLUDE (run_key, series_id), (b.first_{x} + s.whole_shift) >> s.sh AS c,
            coalesce(NOT s.is_raw AND NOT s.is_mixed AND ({is_bounded})
                     AND (b.first_{x} + s.whole_shift) >> s.sh = (b.last_{x} + s.whole_shift) >> s.sh
                     AND b.first_{x} + s.whole_shift >= s.lo AND b.last_{x} + s.whole_shift <= s.hi, false) AS is_inside
     FROM block AS b JOIN s ON s.run_key = b.run_key AND s.series_id = b.series_id
     WHERE s.has_blocks AND b.run_key {own} AND {block_range}
 ),
--- Raw points: series without use for blocks, blocks that do not fit, and the tail that is not sealed.
+-- Raw points: series without use for blocks, blocks that do not fit, and the tail that is not sealed. A block has one
+-- number in the whole table, so that number alone joins: DuckDB then skips all other blocks while it scans.
 p AS (
-    SELECT s.i, s.place, s.sh, s.is_raw, s.lo, s.hi, {point_x} AS x, p.step, p."index", p.value, p.block AS seq
+    SELECT s.sid, s.is_raw, s.sh, s.lo, s.hi, {point_x} AS x, p.step, p."index", p.value, p.block AS seq
     FROM point AS p JOIN s ON s.run_key = p.run_key AND s.series_id = p.series_id
     WHERE NOT s.has_blocks AND p.run_key {own} AND p.value IS NOT NULL
     UNION ALL
-    SELECT s.i, s.place, s.sh, s.is_raw, s.lo, s.hi, {point_x}, p.step, p."index", p.value, p.block
-    FROM point AS p JOIN (FROM b WHERE NOT is_inside) AS s
-      ON s.run_key = p.run_key AND s.series_id = p.series_id AND s.block = p.block
+    SELECT s.sid, s.is_raw, s.sh, s.lo, s.hi, {point_x}, p.step, p."index", p.value, p.block
+    FROM point AS p JOIN (FROM b WHERE NOT is_inside) AS s ON s.block = p.block
     WHERE p.run_key {own} AND p.value IS NOT NULL
     UNION ALL
-    SELECT s.i, s.place, s.sh, s.is_raw, s.lo, s.hi, {point_x}, p.step, p."index", p.value, 9223372036854775807
+    SELECT s.sid, s.is_raw, s.sh, s.lo, s.hi, {point_x}, p.step, p."index", p.value, 9223372036854775807
     FROM point_live AS p JOIN s ON s.run_key = p.run_key AND s.series_id = p.series_id
     WHERE p.run_key {own} AND p.value IS NOT NULL
 ),
 r AS MATERIALIZED (
-    SELECT i, place, x >> sh AS c, if(is_raw, "index", -1) AS point, x, step, "index", value, seq,
+    SELECT sid, if(is_raw, "index", x >> sh) AS c, x, step, "index", value, seq,
            CASE WHEN isfinite(value) THEN value END AS f
     FROM p WHERE x BETWEEN lo AND hi
 ),
 -- Two passes: the extremes of each column, then, of the few points that are one, the right one among equals.
+-- (A point of a raw curve is a column of its own, told by its index.)
 extreme AS MATERIALIZED (
-    SELECT i, place, c, point, min(x) AS fx, max(x) AS lx, min(f) AS nv, max(f) AS xv, count(value) AS n
-    FROM r GROUP BY i, place, c, point
+    SELECT sid, c, min(x) AS fx, max(x) AS lx, min(f) AS nv, max(f) AS xv, count(value) AS n FROM r GROUP BY sid, c
 ),
 part AS (
-    SELECT r.i, r.place, r.c, r.point, any_value(e.n) AS n,
+    SELECT r.sid, r.c, any_value(e.n) AS n,
            any_value(e.fx) AS fx, arg_min(value, (step, "index")) FILTER (x = fx) AS fv, min(seq) FILTER (x = fx) AS fs,
            any_value(e.lx) AS lx, arg_max(value, (step, "index")) FILTER (x = lx) AS lv, max(seq) FILTER (x = lx) AS ls,
            min(x) FILTER (f = nv) AS nx, any_value(e.nv) AS nv, min(x) FILTER (f = xv) AS xx, any_value(e.xv) AS xv
-    FROM r JOIN extreme AS e ON e.i = r.i AND e.place = r.place AND e.c = r.c AND e.point = r.point
+    FROM r JOIN extreme AS e ON e.sid = r.sid AND e.c = r.c
     WHERE x = fx OR x = lx OR f = nv OR f = xv
-    GROUP BY r.i, r.place, r.c, r.point
+    GROUP BY r.sid, r.c
     UNION ALL
-    SELECT i, place, c, -1, n, first_{x} + whole_shift, first_value, block, last_{x} + whole_shift, last_value, block,
+    SELECT sid, c, n, first_{x} + whole_shift, first_value, block, last_{x} + whole_shift, last_value, block,
            min_{x} + whole_shift, min_value, max_{x} + whole_shift, max_value
     FROM b WHERE is_inside
 ),
 found AS (
-    SELECT i, c, point, if(point < 0, 0, place) AS of_place, sum(n)::BIGINT AS n,
-           min(fx) AS fx, arg_min(fv, (fx, place, fs)) AS fv, max(lx) AS lx, arg_max(lv, (lx, place, ls)) AS lv,
+    SELECT s.i, c, if(s.is_raw, s.place, 0) AS of_place, sum(p.n)::BIGINT AS n,
+           min(fx) AS fx, arg_min(fv, (fx, s.place, fs)) AS fv, max(lx) AS lx, arg_max(lv, (lx, s.place, ls)) AS lv,
            arg_min(nx, (nv, nx)) FILTER (nv IS NOT NULL) AS nx, min(nv) AS nv,
            arg_min(xx, (-xv, xx)) FILTER (xv IS NOT NULL) AS xx, max(xv) AS xv
-    FROM part GROUP BY ALL
+    FROM part AS p JOIN s ON s.sid = p.sid GROUP BY 1, 2, 3
 ),
 mark AS (
-    SELECT i, c, if(isnan(value), 0, if(value < 0, 1, 2)) AS kind, min(x) AS x, count(value) AS n
+    SELECT s.i, x >> s.sh AS c, if(isnan(value), 0, if(value < 0, 1, 2)) AS kind, min(x) AS x, count(value) AS n
     FROM (
-        SELECT i, c, x, value FROM r WHERE f IS NULL
+        SELECT sid, x, value FROM r WHERE f IS NULL
         UNION ALL
-        SELECT s.i, s.c, {point_x}, p.value
-        FROM point AS p JOIN (FROM b WHERE is_inside AND nonfinite > 0) AS s
-          ON s.run_key = p.run_key AND s.series_id = p.series_id AND s.block = p.block
-        WHERE p.run_key {own} AND NOT isfinite(p.value)
-    )
-    GROUP BY ALL
+        -- The condition needs both sides, so that DuckDB does not look for it in the whole run first.
+        SELECT s.sid, {point_x}, p.value
+        FROM point AS p JOIN (FROM b WHERE is_inside AND nonfinite > 0) AS s ON s.block = p.block
+        WHERE p.run_key {own} AND (NOT isfinite(p.value) OR s.nonfinite = 0)
+    ) AS p JOIN s ON s.sid = p.sid
+    GROUP BY 1, 2, 3
 )
 SELECT i, 0 AS what, sh AS c, origin AS fx, NULL::DOUBLE AS fv, NULL::BIGINT AS lx, NULL::DOUBLE AS lv,
-       NULL::BIGINT AS nx, NULL::DOUBLE AS nv, NULL::BIGINT AS xx, NULL::DOUBLE AS xv, 0::BIGINT AS n, 0 AS of_place,
-       0::BIGINT AS point
+       NULL::BIGINT AS nx, NULL::DOUBLE AS nv, NULL::BIGINT AS xx, NULL::DOUBLE AS xv, 0::BIGINT AS n, 0 AS of_place
 FROM frame
 UNION ALL
-SELECT i, 1, c, fx, fv, lx, lv, nx, nv, xx, xv, n, of_place, point FROM found
+SELECT i, 1, c, fx, fv, lx, lv, nx, nv, xx, xv, n, of_place FROM found
 UNION ALL
-SELECT i, 2, c, x, NULL, kind, NULL, NULL, NULL, NULL, NULL, n, 0, 0 FROM mark
-ORDER BY i, what, fx, of_place, point, lx
+SELECT i, 2, c, x, NULL, kind, NULL, NULL, NULL, NULL, NULL, n, 0 FROM mark
+ORDER BY i, what, fx, of_place, c, lx

@@ -163,7 +163,7 @@ def artifacts(access: Access, run_id: str, versions: bool = False) -> list[Artif
     rows = _fetch(
         access, f"SELECT {columns} FROM artifact WHERE run_id = {literal(run_id)} {newest} ORDER BY path, version"
     )
-    return [ArtifactRow(*row[:8], utc(row[8]), *row[9:]) for row in rows]
+    return [_artifact_row(*row) for row in rows]
 
 
 def artifact(access: Access, run_id: str, path: str, version: int | None = None) -> ArtifactRow:
@@ -176,8 +176,12 @@ def artifact(access: Access, run_id: str, path: str, version: int | None = None)
     )
     if not rows:
         raise ArtifactNotFound(run_id, path, [row.path for row in artifacts(access, run_id)])
-    row = rows[0]
-    return ArtifactRow(*row[:8], utc(row[8]), *row[9:])
+    return _artifact_row(*rows[0])
+
+
+def _artifact_row(*row: Any) -> ArtifactRow:
+    values = dict(zip(ArtifactRow.__dataclass_fields__, row, strict=True))
+    return ArtifactRow(**values | {"logged_at": utc(values["logged_at"])})
 
 
 def events(access: Access, run_id: str) -> list[EventRow]:

@@ -32,7 +32,8 @@ _SHORT = {
 _NUMBERS = frozenset({"number", "pid", "n_points", "n_producers", "n_lost", "n_dead_letters", "duration_s"})
 _TIMES = frozenset({"created_at", "started_at", "ended_at", "last_seen_at"})
 _TOKEN = re.compile(
-    r"""\s*(?:(?P<quoted>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(?P<op><=|>=|!=|==|!~|<|>|=|~)|(?P<word>[^\s<>=!~"']+)|(?P<bad>.))"""
+    r"""\s*(?:(?P<quoted>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(?P<op><=|>=|!=|==|!~|<|>|=|~)"""
+    r"""|(?P<word>[^\s<>=!~"']+)|(?P<bad>.))"""
 )
 _FIGURE = re.compile(r"(min|max|last)\((.+)\)", re.DOTALL)
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|d|w)?")
@@ -249,7 +250,9 @@ def _key_condition(term: Term) -> str:
             f"r.run_id IN (SELECT run_id FROM series WHERE {own} GROUP BY run_id "
             f"HAVING {last} IS NOT NULL AND {_text_condition(last, term)})"
         )
-    places += [f"r.run_id IN (SELECT run_id FROM {table} WHERE key = {name} AND {held})" for table in ("property", "tag")]
+    places += [
+        f"r.run_id IN (SELECT run_id FROM {table} WHERE key = {name} AND {held})" for table in ("property", "tag")
+    ]
     return f"({' OR '.join(places)})"
 
 

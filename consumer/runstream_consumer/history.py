@@ -19,7 +19,15 @@ from runstream_consumer import chart as charting
 from runstream_consumer import config, details, pipeline, progress, runs, shapes
 from runstream_consumer.access import Access, Filed, Served
 from runstream_consumer.chart import Axis, Chart, ChartKey
-from runstream_consumer.details import ArtifactRow, ColumnDoc, DeadLetterRow, EventRow, MetricInfo, PositionRow, TableDoc
+from runstream_consumer.details import (
+    ArtifactRow,
+    ColumnDoc,
+    DeadLetterRow,
+    EventRow,
+    MetricInfo,
+    PositionRow,
+    TableDoc,
+)
 from runstream_consumer.literal import Parameters, render
 from runstream_consumer.pipeline import PipelineFacts
 from runstream_consumer.progress import Watermark

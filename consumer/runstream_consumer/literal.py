@@ -7,8 +7,9 @@ Quack carries statements as text without parameters, so values have to be writte
 import datetime as dt
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 import duckdb
@@ -167,7 +168,7 @@ def _list(values: Sequence[object]) -> str:
     return f"[{', '.join(literal(value) for value in values)}]"
 
 
-_WRITERS = {
+_WRITERS: dict[type, Callable[[Any], str]] = {
     type(None): lambda _: "NULL",
     bool: lambda value: "true" if value else "false",
     int: _integer,

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -43,7 +44,10 @@ MAINTAIN_S = 0.5
 READ_MAINTAIN_S = 0.2
 RECOVER_EVERY_S = 1.0
 REPORT_EVERY_S = 1.0
+RUNAWAY_S = 60.0
 _log = structlog.get_logger(__name__)
+if TYPE_CHECKING:
+    from runstream_consumer.serve import Server
 
 
 class Pipeline:
@@ -132,6 +136,7 @@ class Consumer:
         """Keep the configuration; nothing is opened before `run`."""
         self.config = config
         self.monitor = Monitor()
+        self._server: Server | None = None
         self.stopping = threading.Event()
         self.started = threading.Event()
 
@@ -157,10 +162,10 @@ class Consumer:
             for note in store.notes:
                 _log.warning(note, path=str(store.path))
             pipeline = Pipeline(source, store)
-            server = self._serve(store, stack)
+            self._server = server = self._serve(store, stack)
             archive = Archivist(home, store.positions).step if source.kind == "journal" else None
             maintainer = Maintainer(store, pipeline.fold, archive)
-            _log.info("consuming", source=source.identity, home=str(home.root), server=server)
+            _log.info("consuming", source=source.identity, home=str(home.root), server=server.address)
             self.started.set()
             self._turn_until_stopped(pipeline, maintainer)
             _log.info("stopped", commit_no=store.commit_no)
@@ -194,12 +199,18 @@ class Consumer:
 
     def _report(self, pipeline: Pipeline) -> None:
         pipeline.source.check()
-        self.monitor.behind(pipeline.source.lag())
+        lags = pipeline.source.lag()
+        self.monitor.behind(lags)
+        if self._server is not None:
+            self._server.tell(lags)
+            late = self._server.runaway(RUNAWAY_S)
+            if late is not None:
+                _log.warning("a reader's statement keeps a core busy", seconds=round(late.running_s), sql=late.statement)
         mirror = getattr(pipeline.source, "mirror", None)
         if mirror is not None:
             mirror({name: at.next_position for name, at in pipeline.store.positions().items()})
 
-    def _serve(self, store: Store, stack: ExitStack) -> str:
+    def _serve(self, store: Store, stack: ExitStack) -> Server:
         from runstream_consumer.serve import serve
 
         monitor_port = self.monitor.serve("127.0.0.1", self.config.monitor_port)
@@ -207,7 +218,7 @@ class Consumer:
         monitor = f"127.0.0.1:{monitor_port}"
         server = serve(store.connection, self.config.home, self.config.listen, self.config.port, monitor)
         stack.callback(server.close)
-        return server.address
+        return server
 
     @contextmanager
     def _signals(self) -> Iterator[None]:

@@ -108,8 +108,10 @@ _STAT = """
            arg_max_null(last_value, (producer_id, last_index)) AS last_value,
            arg_max_null(last_text, (producer_id, last_index)) AS last_text,
            arg_max_null(last_step, (producer_id, last_index)) AS last_step,
-           min(min_value) AS min_value, arg_min(min_step, (min_value, min_step)) FILTER (min_value IS NOT NULL) AS min_step,
-           max(max_value) AS max_value, arg_min(max_step, (-max_value, max_step)) FILTER (max_value IS NOT NULL) AS max_step
+           min(min_value) AS min_value,
+           arg_min(min_step, (min_value, min_step)) FILTER (min_value IS NOT NULL) AS min_step,
+           max(max_value) AS max_value,
+           arg_min(max_step, (-max_value, max_step)) FILTER (max_value IS NOT NULL) AS max_step
     FROM series WHERE column_name IS NULL AND n > 0 AND {where} GROUP BY run_id, name"""
 
 
@@ -202,11 +204,12 @@ def _rows(runs: Any, tags: Any, properties: Any, figures: Any) -> list[RunRow]:
     for row in figures or ():
         run_id, name = row.pop("run_id"), row.pop("name")
         of_run[run_id][2][name] = MetricStat(**row)
-    rows = []
+    rows: list[RunRow] = []
     for run in runs or ():
         for name in _TIMES:
             run[name] = None if run[name] is None else utc(run[name])
-        rows.append(RunRow(**run, **dict(zip(("tags", "properties", "metrics"), of_run[run["run_id"]], strict=True))))
+        tags_of, properties_of, metrics_of = of_run[run["run_id"]]
+        rows.append(RunRow(**run, tags=tags_of, properties=properties_of, metrics=metrics_of))
     return rows
 
 
@@ -217,8 +220,8 @@ def _check_keys(access: Access, terms: Sequence[Term]) -> None:
             continue
         name = literal(term.key)
         known = access.run(
-            f"SELECT 1 WHERE EXISTS (FROM series_log WHERE name = {name}) OR EXISTS (FROM tag_event WHERE key = {name}) "
-            f"OR EXISTS (FROM property_event WHERE key = {name})",
+            f"SELECT 1 WHERE EXISTS (FROM series_log WHERE name = {name}) "
+            f"OR EXISTS (FROM tag_event WHERE key = {name}) OR EXISTS (FROM property_event WHERE key = {name})",
             lambda cursor: cursor.fetchall(),
         )
         if not known:

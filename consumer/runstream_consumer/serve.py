@@ -20,7 +20,7 @@ import duckdb
 
 from runstream_consumer.literal import identifier, literal
 from runstream_consumer.source import Lag
-from runstream_schemas.errors import ExtraMissing
+from runstream_schemas.errors import ConfigError, ExtraMissing
 from runstream_schemas.home import Home, host_name
 
 LOOPBACK = "127.0.0.1"
@@ -99,6 +99,7 @@ class Server:
         self.port = port
         self.started_at = time.time()
         self._lag: deque[tuple[float, float]] = deque(maxlen=int(LAG_KEPT_S / LAG_EVERY_S))
+        self._running: dict[tuple[str, str], float] = {}
         self._listening = False
 
     @property
@@ -107,9 +108,18 @@ class Server:
         return f"{self.host}:{self.port}"
 
     def start(self) -> None:
-        """Listen (again), with the same port and token."""
+        """
+        Listen (again), with the same port and token.
+
+        Raises:
+            ConfigError: the port is taken, or the address is not this machine's.
+        """
         other = ", allow_other_hostname => true" if self.host != LOOPBACK else ""
-        self._connection.execute(f"CALL quack_serve({literal(self._uri)}, token => {literal(self._token)}{other})")
+        try:
+            self._connection.execute(f"CALL quack_serve({literal(self._uri)}, token => {literal(self._token)}{other})")
+        except duckdb.Error as error:
+            reason = "nothing can listen there; free the port or choose another address"
+            raise ConfigError("history server", self.address, f"{reason} ({str(error).splitlines()[0]})") from error
         self._listening = True
 
     def stop(self) -> None:
@@ -156,14 +166,24 @@ class Server:
         self._connection.execute("COMMIT")
 
     def runaway(self, budget_s: float) -> Runaway | None:
-        """Return the longest running statement if it runs for more than *budget_s* seconds, else None."""
-        row = self._connection.execute(
-            "SELECT query, epoch(now()::TIMESTAMP - query_started_at) FROM quack_active_connections() "
-            "WHERE state = 'running' ORDER BY query_started_at LIMIT 1"
-        ).fetchone()
-        if row is None or row[1] is None or row[1] <= budget_s:
-            return None
-        return Runaway(row[0], row[1])
+        """
+        Return the reader's statement that has been seen running for longest, if for more than *budget_s* seconds.
+
+        Ask every second or so: the time counts from the first call that saw it. Quack cannot cancel a statement and
+        lets it run on when its reader has gone; memory and temporary space are bounded, its core is not.
+        """
+        now = time.monotonic()
+        rows = self._connection.execute(
+            "SELECT connection_id, query_started_at::VARCHAR, query FROM quack_active_connections() "
+            "WHERE state <> 'finished' AND query IS NOT NULL"
+        ).fetchall()
+        self._running = {(str(row[0]), str(row[1])): self._running.get((row[0], row[1]), now) for row in rows}
+        late = [
+            Runaway(query, now - since)
+            for (_, _, query), since in zip(rows, self._running.values(), strict=True)
+            if now - since > budget_s
+        ]
+        return max(late, key=lambda one: one.running_s, default=None)
 
     @property
     def _uri(self) -> str:
@@ -205,7 +225,15 @@ def serve(
     host = LOOPBACK if listen in ("0.0.0.0", "::") else listen
     write_server(
         home,
-        ServerInfo(os.getpid(), host, server.port, str(home.token_path), time.time(), version[0] if version else ""),
+        ServerInfo(
+            os.getpid(),
+            host,
+            server.port,
+            str(home.token_path),
+            server.started_at,
+            version[0] if version else "",
+            monitor=monitor,
+        ),
     )
     return server
 

@@ -19,7 +19,7 @@ _ROWED = frozenset({"row", "table"})
 
 @dataclass(frozen=True, slots=True)
 class _Series:
-    """One producer's points of one metric or column: values in the order logged; steps = row numbers where it has rows."""
+    """One producer's points of one metric or column, in the order logged; steps are row numbers, where it has rows."""
 
     producer_id: str
     name: str
