@@ -305,8 +305,10 @@ def test_a_client_that_brings_nothing_is_replaced(log: EventLog, monkeypatch: py
     assert source._consumer is not stuck
 
 
-def test_a_sender_outlives_its_broker(frail: Broker, home: Home) -> None:
+def test_a_sender_outlives_its_broker(frail: Broker, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is logged while the broker is down waits in the journal and arrives when it is back: once, in order."""
+    monkeypatch.setattr(courier, "_STALLED_S", 0.5)
+    monkeypatch.setattr(courier, "_PROBE_MS", 200)
     log = EventLog(frail.servers, new_prefix()).create()
     writer = Writer(home)
     writer.tag(50)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -12,6 +13,7 @@ import pytest
 
 from runstream.outbox import Outbox, read_mark, write_mark
 from runstream.sender import Sender, sync
+from runstream_consumer import archive
 from runstream_schemas.codec import decode
 from runstream_schemas.errors import FlushTimeout
 from runstream_schemas.events import MetricEvent
@@ -131,6 +133,30 @@ def test_a_second_sync_sends_nothing_again(log: EventLog, home: Home) -> None:
     assert [path.name for _, path in writer.folder.segments()] == ["00000000000000000000.journal"]
 
 
+def test_archived_parts_of_embedded_journals_are_sent_too(log: EventLog, home: Home) -> None:
+    """What the consumer has folded and archived belongs to the log like the rest: --to-kafka sends all of it, once."""
+    writers = [Writer(home, f"run-{n}", role="log") for n in range(2)]
+    for writer in writers:
+        writer.tag(10)
+        writer.rotate()
+        writer.tag(10)
+        writer.close()
+        first = writer.folder.segments()[0][1]
+        archive.archive_segment(home, writer.folder.producer_id, first)
+        first.unlink(missing_ok=True)
+    last = writers[1].folder.segments()[-1][1]
+    archive.archive_segment(home, writers[1].folder.producer_id, last)
+    shutil.rmtree(writers[1].folder.path)
+    settings = settings_for(log.servers, log.prefix)
+
+    first_time, second_time = (sync(settings, home, to_kafka=True, archive=archive) for _ in range(2))
+
+    assert (first_time.n_producers, first_time.n_sent, first_time.n_unfinished) == (2, 42, 0)
+    assert second_time.n_sent == 0
+    assert sorted(values(log, Topic.TAGS)) == sorted(v for w in writers for v in w.events[Topic.TAGS])
+    assert {r.key for r in log.read_all(log.tags)} == {b"run-0", b"run-1"}
+
+
 def test_embedded_journals_are_left_alone_unless_asked(log: EventLog, home: Home) -> None:
     """Without --to-kafka an embedded journal is neither sent nor touched."""
     writer = Writer(home, role="log")
@@ -168,7 +194,7 @@ def test_segments_are_trimmed_behind_acknowledgements(log: EventLog, home: Home)
 
     assert marks[-1] == 50
     assert marks == sorted(marks)
-    assert read_mark(writer.folder) == 50
+    assert read_mark(writer.folder.path / "acked") == 50
 
 
 def test_an_outbox_goes_on_at_its_mark(log: EventLog, home: Home) -> None:
@@ -176,7 +202,7 @@ def test_an_outbox_goes_on_at_its_mark(log: EventLog, home: Home) -> None:
     writer = Writer(home)
     writer.tag(10)
     writer.close()
-    write_mark(writer.folder, 6)
+    write_mark(writer.folder.path / "acked", 6)
 
     sync(settings_for(log.servers, log.prefix), home)
 
@@ -186,11 +212,11 @@ def test_an_outbox_goes_on_at_its_mark(log: EventLog, home: Home) -> None:
 def test_a_torn_mark_sends_again_rather_than_lose(home: Home) -> None:
     """A mark whose bytes cannot be trusted counts as none."""
     writer = Writer(home)
-    write_mark(writer.folder, 5)
+    write_mark(writer.folder.path / "acked", 5)
     path = writer.folder.path / "acked"
     path.write_bytes(b"\7" + path.read_bytes()[1:])
 
-    assert read_mark(writer.folder) == 0
+    assert read_mark(writer.folder.path / "acked") == 0
 
 
 def test_acknowledgements_in_any_order_move_the_mark_over_whole_prefixes(home: Home) -> None:

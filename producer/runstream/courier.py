@@ -192,7 +192,12 @@ class Courier:
         assert self._link is not None
         # Cleared before looking: a journal that grows meanwhile sets it again.
         ward.is_fresh = False
-        frames = ward.outbox.take(max_bytes)
+        try:
+            frames = ward.outbox.take(max_bytes)
+        except FileNotFoundError:
+            # A segment went into the archive between the look and the reading.
+            ward.outbox.rewind()
+            frames = []
         ward.is_fresh = ward.is_fresh or bool(frames)
         if not self._in_flight_bytes:
             self._acked_at_s = time.monotonic()

@@ -9,18 +9,96 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from struct import Struct
-from typing import Final
+from typing import Final, Protocol
 
 from runstream_schemas.errors import SegmentDamaged
-from runstream_schemas.home import ProducerDir
-from runstream_schemas.segment import Damage, Frame, read_header, scan
+from runstream_schemas.home import Home, ProducerDir
+from runstream_schemas.segment import Damage, Frame, SegmentHeader, read_header, scan
 
 MARK: Final = Struct("<QI")
 DAMAGED_SUFFIX: Final = ".damaged"
+
+
+class Archive(Protocol):
+    """Where folded segments of embedded journals went: the consumer's module `archive`, which this package lacks."""
+
+    def archived_producers(self, home: Home) -> list[str]:
+        """The producers that have archived segments."""
+
+    def archived(self, home: Home, producer_id: str) -> Sequence[ArchivedSegment]:
+        """A producer's archived segments, in order."""
+
+    def archived_header(self, path: Path) -> SegmentHeader:
+        """The header of an archived segment."""
+
+    def scan_archive(self, path: Path, producer_id: str, next_frame: int = 0) -> Iterator[Frame | Damage]:
+        """Its frames from `next_frame` on."""
+
+
+class ArchivedSegment(Protocol):
+    """One of them."""
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+
+    @property
+    def first_frame(self) -> int:
+        """The frame that it starts with."""
+
+
+class Segments:
+    """The segment files of a journal, as they lie in its folder."""
+
+    def __init__(self, folder: ProducerDir) -> None:
+        """Look below `folder`, which may be gone later."""
+        self.folder = folder
+
+    def listed(self) -> list[tuple[int, Path]]:
+        """First frame and path, in order."""
+        try:
+            return self.folder.segments()
+        except FileNotFoundError:
+            return []
+
+    def run_id(self, path: Path) -> str:
+        """The run whose events a segment holds."""
+        return read_header(path).run_id
+
+    def read(self, path: Path, offset: int, next_frame: int) -> Iterable[Frame | Damage]:
+        """Frames from byte `offset` on; there, if it is not 0, frame `next_frame` is expected."""
+        return scan(path, offset, next_frame if offset else None)
+
+
+class ArchivedSegments(Segments):
+    """The same of an embedded journal, of which older parts may lie in the archive."""
+
+    def __init__(self, folder: ProducerDir, home: Home, archive: Archive) -> None:
+        """Look in both places."""
+        super().__init__(folder)
+        self._home, self._archive = home, archive
+
+    def listed(self) -> list[tuple[int, Path]]:
+        """First frame and path, in order; what is in both places is taken from the journal."""
+        old = self._archive.archived(self._home, self.folder.producer_id)
+        return sorted(({segment.first_frame: segment.path for segment in old} | dict(super().listed())).items())
+
+    def run_id(self, path: Path) -> str:
+        """The run whose events a segment holds."""
+        return super().run_id(path) if self._is_live(path) else self._archive.archived_header(path).run_id
+
+    def read(self, path: Path, offset: int, next_frame: int) -> Iterable[Frame | Damage]:
+        """Frames from `next_frame` on."""
+        if self._is_live(path):
+            return super().read(path, offset, next_frame)
+        return self._archive.scan_archive(path, self.folder.producer_id, next_frame)
+
+    def _is_live(self, path: Path) -> bool:
+        return path.parent == self.folder.path
 
 
 class Outbox:
@@ -34,22 +112,32 @@ class Outbox:
         damaged: stretches that were no frames, as (file, byte); the files are kept beside the journal.
     """
 
-    def __init__(self, folder: ProducerDir, trim: Callable[[int], None] | None = None, *, keeps: bool = False) -> None:
+    def __init__(
+        self,
+        folder: ProducerDir,
+        trim: Callable[[int], None] | None = None,
+        *,
+        kept: Segments | None = None,
+        mark: Path | None = None,
+    ) -> None:
         """Open the outbox of a folder.
 
         Args:
             folder: of a producer of this process, or of a dead one whose lock the caller holds.
             trim: for a live producer, called with the acknowledged mark when whole segments may go; without it this
                 object removes them itself.
-            keeps: an embedded journal, which is sent and stays.
+            kept: the files of an embedded journal, which is sent and stays.
+            mark: the file that remembers what was acknowledged; by default `acked` in the folder.
         """
         self.folder = folder
         self.run_id = ""
-        self.acked = read_mark(folder)
+        self._mark = mark or folder.path / "acked"
+        self.acked = read_mark(self._mark)
         self.is_finished = False
         self.damaged: set[tuple[Path, int]] = set()
         self._trim = trim
-        self._keeps = keeps
+        self._keeps = kept is not None
+        self._segments = kept or Segments(folder)
         self._next = self.acked
         self._early: set[int] = set()
         self._closing_frame: int | None = None
@@ -66,7 +154,7 @@ class Outbox:
         """The next frames that carry events, about `max_bytes` of them; none when the journal has no more yet."""
         taken: list[Frame] = []
         size_bytes = 0
-        segments = self.folder.segments()
+        segments = self._segments.listed()
         while size_bytes < max_bytes and self._enter(segments):
             assert self._segment is not None
             path = self._segment[1]
@@ -93,12 +181,12 @@ class Outbox:
             return False
         self._segment, self._offset = holding[-1], 0
         if not self.run_id:
-            self.run_id = _run_id(holding[-1][1])
+            self.run_id = self._run_id(holding[-1][1])
         self._skip_to(holding[-1][0])
         return True
 
     def _frames(self, path: Path) -> Iterable[Frame]:
-        for item in scan(path, self._offset, self._next if self._offset else None):
+        for item in self._segments.read(path, self._offset, self._next):
             if isinstance(item, Damage):
                 self.damaged.add((path, item.offset))
                 continue
@@ -140,7 +228,7 @@ class Outbox:
     def settle(self) -> None:
         """Make the mark permanent and let go of segments that lie below it."""
         if self._saved != self.acked:
-            write_mark(self.folder, self.acked)
+            write_mark(self._mark, self.acked)
             self._saved = self.acked
             if self._keeps:
                 return
@@ -162,6 +250,12 @@ class Outbox:
         self.folder.path.rmdir()
         return True
 
+    def _run_id(self, path: Path) -> str:
+        try:
+            return self._segments.run_id(path)
+        except SegmentDamaged:
+            return ""
+
     def _below(self) -> list[Path]:
         """Segments that were sent whole; the last one goes with the folder."""
         return [path for (_, path), (after, _) in pairwise(self.folder.segments()) if after <= self.acked]
@@ -177,21 +271,10 @@ def _unlink(paths: Iterable[Path]) -> None:
         path.unlink(missing_ok=True)
 
 
-def _run_id(path: Path) -> str:
+def read_mark(path: Path) -> int:
+    """The acknowledged mark in a file; 0 where there is none or it cannot be trusted."""
     try:
-        return read_header(path).run_id
-    except SegmentDamaged:
-        return ""
-
-
-def _mark_path(folder: ProducerDir) -> Path:
-    return folder.path / "acked"
-
-
-def read_mark(folder: ProducerDir) -> int:
-    """The acknowledged mark of a folder; 0 where there is none or it cannot be trusted."""
-    try:
-        data = _mark_path(folder).read_bytes()
+        data = path.read_bytes()
     except OSError:
         return 0
     if len(data) != MARK.size:
@@ -200,10 +283,10 @@ def read_mark(folder: ProducerDir) -> int:
     return int(mark) if zlib.crc32(data[:8]) == crc else 0
 
 
-def write_mark(folder: ProducerDir, mark: int) -> None:
+def write_mark(path: Path, mark: int) -> None:
     """Store the acknowledged mark. One write of 12 bytes: a torn one fails its checksum and reads as 0."""
     data = mark.to_bytes(8, "little")
-    fd = os.open(_mark_path(folder), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         os.pwrite(fd, data + zlib.crc32(data).to_bytes(4, "little"), 0)
     finally:

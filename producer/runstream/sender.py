@@ -16,7 +16,7 @@ from typing import Final
 
 from runstream import notices
 from runstream.courier import Courier, Ward
-from runstream.outbox import Outbox
+from runstream.outbox import Archive, ArchivedSegments, Outbox, Segments
 from runstream_schemas.errors import FlushTimeout, JournalUnavailable, SegmentDamaged, SourceError
 from runstream_schemas.home import Home, ProducerDir, locked
 from runstream_schemas.recovery import recover
@@ -157,43 +157,51 @@ class Sender:
         self._courier.close()
 
 
-def adopt_dead(courier: Courier, home: Home, *, logs: bool = False) -> int:
-    """Put the journals of dead producers of a home into a courier's care, completed first.
-
-    Args:
-        courier: that sends them.
-        home: whose journals.
-        logs: embedded journals, living ones included, as well; they are sent and stay.
-
-    Returns:
-        How many were added.
-    """
+def adopt_dead(courier: Courier, home: Home) -> int:
+    """Put the outboxes of dead producers of a home into a courier's care, completed first; returns how many."""
     n_added = 0
     for folder in home.producers():
         if not courier.cares_for(folder.producer_id):
             try:
-                n_added += _adopt(courier, folder, logs=logs)
+                n_added += _adopt(courier, folder)
             except (OSError, SegmentDamaged, JournalUnavailable) as error:
                 notices.once(("adopt", folder.path), "the journal in %s cannot be sent: %s", folder.path, error)
     return n_added
 
 
-def _adopt(courier: Courier, folder: ProducerDir, *, logs: bool) -> bool:
+def _adopt(courier: Courier, folder: ProducerDir) -> bool:
     segments = folder.segments()
-    if not segments:
+    if not segments or read_header(segments[-1][1]).role == "log":
         return False
-    role = read_header(segments[-1][1]).role
-    if role == "log":
-        if logs:
-            recover(folder)
-            courier.add(Ward(Outbox(folder, keeps=True), is_once=True))
-        return logs
     recover(folder)
     with ExitStack() as held:
         if held.enter_context(locked(folder.lock)) is None or not is_closed(folder.segments()[-1][1]):
             return False
         courier.add(Ward(Outbox(folder), removes=True, held=held.pop_all(), is_locked=True))
     return True
+
+
+def adopt_logs(courier: Courier, home: Home, archive: Archive | None) -> int:
+    """Put the embedded journals of a home into a courier's care: living ones and archived ones too; they all stay.
+
+    Returns:
+        How many there are.
+    """
+    archived = archive.archived_producers(home) if archive is not None else []
+    folders = [*home.producers(), *(home.producer(producer_id) for producer_id in archived)]
+    marks = home.root / "sent"
+    marks.mkdir(mode=0o700, exist_ok=True)
+    n_added = 0
+    for folder in {folder.producer_id: folder for folder in folders}.values():
+        live = folder.segments() if folder.path.exists() else []
+        if live and read_header(live[-1][1]).role == "outbox":
+            continue
+        if live:
+            recover(folder)
+        kept = Segments(folder) if archive is None else ArchivedSegments(folder, home, archive)
+        courier.add(Ward(Outbox(folder, kept=kept, mark=marks / folder.producer_id), is_once=True))
+        n_added += 1
+    return n_added
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,14 +221,28 @@ class Synced:
     trouble: SourceError | None
 
 
-def sync(settings: Settings, home: Home, *, to_kafka: bool = False, timeout_s: float = 300.0) -> Synced:
-    """Send what dead processes of a home left; `to_kafka`: its embedded journals as well, which stay where they are.
+def sync(
+    settings: Settings,
+    home: Home,
+    *,
+    to_kafka: bool = False,
+    timeout_s: float = 300.0,
+    archive: Archive | None = None,
+) -> Synced:
+    """Send what dead processes of a home left. Outboxes of running producers are sent by these themselves.
 
-    Journals of running producers are sent by these themselves.
+    Args:
+        settings: with `brokers`.
+        home: whose journals.
+        to_kafka: its embedded journals as well, which stay where they are.
+        timeout_s: after so long the rest is left for another time.
+        archive: `runstream_consumer.archive` where it is installed: embedded journals may lie there in part.
     """
     courier = Courier(settings)
     deadline_s = time.monotonic() + timeout_s
-    n_producers = adopt_dead(courier, home, logs=to_kafka)
+    n_producers = adopt_dead(courier, home)
+    if to_kafka:
+        n_producers += adopt_logs(courier, home, archive)
     try:
         while courier.n_wards() and time.monotonic() < deadline_s:
             courier.step(0.1)
