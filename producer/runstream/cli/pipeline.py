@@ -12,6 +12,7 @@ from dataclasses import asdict
 from runstream import sender
 from runstream.cli.exits import FAILED, OK, TRY_AGAIN
 from runstream.cli.processes import require
+from runstream.outbox import Archive
 from runstream_schemas import settings
 from runstream_schemas.errors import ConfigError, RunstreamError
 from runstream_schemas.home import Home
@@ -76,12 +77,23 @@ def sync(options: argparse.Namespace) -> int:
     parsed = settings.parse(os.environ)
     home = Home(parsed.home)
     if parsed.brokers:
-        return _sent(sender.sync(parsed, home, to_kafka=options.to_kafka, timeout_s=options.timeout), home)
+        archive = _archive() if options.to_kafka else None
+        done = sender.sync(parsed, home, to_kafka=options.to_kafka, timeout_s=options.timeout, archive=archive)
+        return _sent(done, home)
     if options.to_kafka:
         brokers_settings()
     n_recovered = sum(recover(folder) is not None for folder in home.producers())
     print(f"recovered the journals of {n_recovered} dead processes in {home.journal_dir}")
     return _folded()
+
+
+def _archive() -> Archive | None:
+    """Where a consumer of this home has put folded journals; without its extra nothing can have been archived here."""
+    if importlib.util.find_spec("zstandard") is None or importlib.util.find_spec("numpy") is None:
+        return None
+    from runstream_consumer import archive
+
+    return archive
 
 
 def _sent(done: sender.Synced, home: Home) -> int:
