@@ -9,6 +9,7 @@ import pytest
 from runstream_dashboard import figures
 
 BLUE = "#4460f3"
+Table = dict[str, list[object]]
 
 
 def test_a_list_is_a_line_of_one_variable() -> None:
@@ -20,7 +21,7 @@ def test_a_list_is_a_line_of_one_variable() -> None:
 
 def test_rows_with_two_numeric_columns_are_a_line_of_two_variables() -> None:
     """The first numeric column is x, the second y; text columns are passed over."""
-    table = {"name": ["a", "b"], "angle": [0.0, 1.0], "cos": [1.0, 0.5]}
+    table: Table = {"name": ["a", "b"], "angle": [0.0, 1.0], "cos": [1.0, 0.5]}
     assert figures.axes_of(table) == ("angle", "cos")
     spec = figures.table_line(table, "angle", "cos", BLUE)
     assert spec["series"][0]["data"] == [[0.0, 1.0], [1.0, 0.5]]
@@ -44,7 +45,7 @@ def test_what_is_not_finite_is_a_gap(value: float | None) -> None:
 
 def test_flags_and_mixed_columns_are_not_axes() -> None:
     """Booleans and columns with text in them are no numbers; missing cells do not matter."""
-    table = {"flag": [True, False], "mixed": [1, "a"], "gap": [None, 2.0], "nan": [math.nan, 1.0]}
+    table: Table = {"flag": [True, False], "mixed": [1, "a"], "gap": [None, 2.0], "nan": [math.nan, 1.0]}
     assert figures.numeric_columns(table) == ["gap", "nan"]
 
 
@@ -72,6 +73,6 @@ def test_a_logarithmic_axis_leaves_out_what_it_cannot_show() -> None:
 
 def test_a_query_result_with_text_gets_a_category_axis() -> None:
     """Names on x are categories; a line over numbers stays numeric."""
-    values = {"name": ["a", "b"], "n": [1, 2]}
+    values: Table = {"name": ["a", "b"], "n": [1, 2]}
     assert figures.query_chart(values, "name", "n", "bar", BLUE)["xAxis"]["data"] == ["a", "b"]
     assert figures.query_chart(values, figures.ROW, "n", "line", BLUE)["xAxis"]["type"] == "value"

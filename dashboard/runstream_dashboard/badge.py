@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Literal
 
 import streamlit as st
-from runstream_consumer.history import Watermark
 
+from runstream_consumer.history import Watermark
 from runstream_dashboard import formats, live
 
 Colour = Literal["green", "orange", "gray", "red"]
@@ -47,9 +47,8 @@ def _clock(at: datetime | None) -> str:
 def draw() -> None:
     """Draw the badge as of now."""
     badge = badge_of(live.watermark())
-    with st.container(key="rs-badge", horizontal=True, vertical_alignment="center", gap="small"):
-        st.badge(badge.label, icon=badge.icon, color=badge.colour)
-        st.caption(badge.text)
+    with st.container(key="rs-badge"):
+        st.markdown(f":{badge.colour}-badge[{badge.icon} {badge.label}]&ensp;:gray[{badge.text}]", width="content")
 
 
 def show(ticking: bool = True) -> None:

@@ -21,7 +21,8 @@ def number(value: float | None) -> str:
     if size == 0:
         return "0"
     if size < 1e-3 or size >= 1e9:
-        return f"{value:.2e}".replace("e-0", "e-").replace("e+0", "e")
+        mantissa, _, exponent = f"{value:.2e}".partition("e")
+        return f"{mantissa}e{int(exponent)}"
     if float(value).is_integer():
         return f"{int(value):,}"
     decimals = max(0, 3 - math.floor(math.log10(size)))

@@ -14,6 +14,8 @@ from dataclasses import replace
 from functools import cache
 from typing import TypeVar
 
+import numpy as np
+
 from runstream_consumer import history
 from runstream_consumer.history import (
     Chart,
@@ -35,6 +37,7 @@ T = TypeVar("T")
 TICK_S = 1.0
 # How long the slower facts (statuses, the list of metrics) may be behind while points arrive every tick.
 SLOW_S = 3.0
+SPARK_COLUMNS = 24
 # What a history that cannot be read now raises; the consumer may come back.
 UNREACHABLE = (HistoryUnreachable, HistoryBusy)
 TERMINAL = frozenset({"Completed", "Failed", "Canceled"})
@@ -163,6 +166,14 @@ def charts(
         (mark.commit_no, -1),
         lambda reader: reader.charts(keys, x=axis, lo=low, hi=high, columns=columns),
     )
+
+
+def sparklines(when: When, run_ids: tuple[str, ...], name: str) -> dict[str, list[float]]:
+    """Return a metric of many runs, each as some tens of values along its steps; runs without it are left out."""
+    keys = tuple((run_id, name, None) for run_id in run_ids)
+    curves = _shared(("spark", keys), when, lambda reader: reader.charts(keys, columns=SPARK_COLUMNS))
+    drawn = {curve.run_id: curve.last[np.isfinite(curve.last)].tolist() for curve in curves}
+    return {run_id: values for run_id, values in drawn.items() if len(values) > 1}
 
 
 def any_live(rows: Sequence[RunRow]) -> bool:

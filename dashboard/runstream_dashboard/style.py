@@ -13,10 +13,8 @@ _RULES = """<style>
 [data-testid="stMainBlockContainer"] h3 { font-size: 1rem; padding: .35rem 0 .15rem; }
 [data-testid="stMetric"] { padding: .7rem .9rem; }
 [data-testid="stMetricValue"] { font-size: 1.35rem; font-variant-numeric: tabular-nums; }
-.st-key-rs-badge { font-variant-numeric: tabular-nums; width: auto; flex: none; }
-.st-key-rs-badge [data-testid="stCaptionContainer"] p { white-space: nowrap; }
-.st-key-rs-heading { align-items: center; }
-@media (max-width: 800px) { .st-key-rs-badge [data-testid="stCaptionContainer"] p { white-space: normal; } }
+.st-key-rs-badge { font-variant-numeric: tabular-nums; font-size: .92rem; }
+.st-key-rs-badge p { font-size: .92rem; }
 </style>"""
 
 

@@ -96,13 +96,21 @@ def _value(row: RunRow, column: str, now: datetime) -> Any:
     return (row.properties if kind == "property" else row.tags).get(name)
 
 
-def run_table(rows: Sequence[RunRow], columns: Sequence[str], now: datetime, dark: bool) -> pd.DataFrame:
-    """Return the runs as a table: a dot in the run's colour, its name, then the chosen columns by "kind:name"."""
+def run_table(
+    rows: Sequence[RunRow], columns: Sequence[str], sparks: Mapping[str, list[float]], now: datetime, dark: bool
+) -> pd.DataFrame:
+    """
+    Return the runs as a table: a dot in the run's colour, its name, then the chosen columns by "kind:name".
+
+    The first metric among them has its curve before it, in the column "spark", where `sparks` (by run id) holds any.
+    """
     data: dict[str, list[Any]] = {
         "dot": [palette.dot(colour_of(row), dark) for row in rows],
         "name": [row.display_name or row.run_id for row in rows],
     }
     for column in columns:
+        if sparks and column.startswith("metric:") and "spark" not in data:
+            data["spark"] = [sparks.get(row.run_id) for row in rows]
         data[column] = [_value(row, column, now) for row in rows]
     return pd.DataFrame(data)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import streamlit as st
 
 from runstream_consumer.history import MetricInfo, RunRow
@@ -9,7 +11,9 @@ from runstream_dashboard import address, badge, grid, live, palette, states, sty
 from runstream_dashboard.pages import named, run_files, run_forms
 
 N_KEY_CHARTS = 4
-STATUS_COLOURS = {
+Colour = Literal["blue", "green", "red", "gray", "orange"]
+_OTHER: Colour = "gray"
+STATUS_COLOURS: dict[str, Colour] = {
     "Running": "blue",
     "Completed": "green",
     "Failed": "red",
@@ -24,7 +28,7 @@ def _head(row: RunRow) -> None:
         with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
             st.image(palette.dot(tables.colour_of(row), style.dark(), radius=7), width=18)
             st.title(row.display_name or row.run_id, anchor=False, width="content")
-        st.badge(row.status, color=STATUS_COLOURS[row.status] if row.status in STATUS_COLOURS else "gray")
+        st.badge(row.status, color=STATUS_COLOURS.get(row.status, _OTHER))
         badge.show(live.any_live([row]))
         st.space("stretch")
         others = [run_id for run_id in st.session_state.get("chosen", ()) if run_id != row.run_id]

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import streamlit as st
-from runstream_consumer.history import FilterError, RunPage, RunRow
 
+from runstream_consumer.history import FilterError, RunPage, RunRow
 from runstream_dashboard import address, heading, live, pages, states, style, tables
 
 PAGE_SIZE = 100
@@ -22,6 +22,11 @@ SORTS = {"-created_at": "Newest", "created_at": "Oldest", "display_name": "Name"
 
 def _first_page() -> None:
     st.session_state["page"] = 1
+
+
+def _with(options: Sequence[str], name: str) -> list[str]:
+    """Return the options and what the address asks for: a link may name what is not known yet."""
+    return list(dict.fromkeys([*options, *filter(None, [st.query_params.get(name)])]))
 
 
 def _filter() -> dict[str, Any]:
@@ -38,9 +43,10 @@ def _filter() -> dict[str, Any]:
         **kept,
     )
     chosen = experiment.selectbox(
-        "Experiment", known["experiments"], key="exp", index=None, placeholder="All experiments", **kept
+        "Experiment", _with(known["experiments"], "exp"), key="exp", index=None, placeholder="All experiments", **kept
     )
     order = SORTS | {f"{sign}{name}": f"{name} {arrow}" for name in known["metrics"] for sign, arrow in _ARROWS}
+    order |= {name: name for name in _with([], "sort") if name not in order}
     by = sort.selectbox("Sort", list(order), key="sort", format_func=lambda name: order.get(name, name), **kept)
     counts = known["counts"]
     status = st.pills(
@@ -102,7 +108,7 @@ def _config(columns: Sequence[str]) -> dict[str, Any]:
             config[column] = c.TextColumn(name)
     config["run:status"] = c.MultiselectColumn("Status", options=STATES, color=STATE_COLOURS, width=125)
     config["run:tags"] = c.ListColumn("Tags", width=180)
-    config["spark"] = c.LineChartColumn(columns[0] if columns else "", width=120)
+    config["spark"] = c.LineChartColumn(next(iter(tables.named(columns, "metric")), ""), width=110)
     return config
 
 
@@ -120,12 +126,14 @@ def _remember(rows: list[RunRow], picked: list[int]) -> list[str]:
     return chosen
 
 
-def _table(rows: list[RunRow], columns: tuple[str, ...]) -> list[str]:
+def _table(rows: list[RunRow], columns: tuple[str, ...], when: live.When) -> list[str]:
     # A table's own selection is row numbers. Its key holds the ids, so that the numbers never outlive their rows.
     ids = "\n".join(row.run_id for row in rows)
     before = [index for index, row in enumerate(rows) if row.run_id in set(st.session_state["chosen"])]
+    metrics = tables.named(columns, "metric")
+    sparks = live.sparklines(when, tuple(row.run_id for row in rows), metrics[0]) if metrics else {}
     event = st.dataframe(
-        tables.run_table(rows, columns, datetime.now(UTC), style.dark()),
+        tables.run_table(rows, columns, sparks, datetime.now(UTC), style.dark()),
         key=f"tbl-{hashlib.md5(ids.encode(), usedforsecurity=False).hexdigest()[:12]}",
         column_config=_config(columns),
         hide_index=True,
@@ -171,7 +179,7 @@ def _renewed() -> None:
         answer = _read(asked, tables.named(columns, "metric"), when)
     if not answer.rows:
         st.info("No run matches this filter.", icon=":material/filter_list_off:")
-    chosen = _table(answer.rows, columns) if answer.rows else list(st.session_state["chosen"])
+    chosen = _table(answer.rows, columns, when) if answer.rows else list(st.session_state["chosen"])
     _foot(answer)
     _actions(place, chosen)
 
@@ -192,8 +200,7 @@ def _foot(answer: RunPage) -> None:
     last = first + len(answer.rows) - 1
     text.caption(f"{first:,}–{last:,} of {answer.total:,} runs. A click on a column's head sorts this page only.")
     if n_pages > 1:
-        with turn.container(horizontal=True, horizontal_alignment="right"):
-            st.pagination(n_pages, key="page", bind="query-params")
+        turn.pagination(n_pages, key="page", bind="query-params", width="stretch")
 
 
 def _page() -> None:

@@ -22,6 +22,7 @@ EXAMPLES = {
 }
 _EDITOR_PX = 190
 _RESULT_PX = 420
+_ROW_PX = 35
 _KINDS = ("line", "scatter", "bar")
 
 
@@ -69,7 +70,9 @@ def _result() -> None:
         for name, mime, make in queries.EXPORTS:
             st.download_button(name, partial(make, result), f"result.{name.lower()}", mime)
     table, chart = st.tabs(["Table", "Chart"])
-    table.dataframe(result.table, hide_index=True, height=_RESULT_PX, alt="Result")
+    table.dataframe(
+        result.table, hide_index=True, height=min(_RESULT_PX, _ROW_PX * (len(result.table) + 1) + 3), alt="Result"
+    )
     with chart:
         _chart(result)
 

@@ -55,8 +55,9 @@ export class Chart {
     const pieces = this.shown().map(([, curve]) => [curve, ...windowOf(curve.x, low, high)]);
     const range = rangeOf(pieces, this.grid.view.clip, this.log);
     this.range = range;
-    let [bottom, top] = range ? [range.low, range.high] : [0, 1];
-    if (this.log) [bottom, top] = [Math.max(bottom, Number.MIN_VALUE) / 1.15, top * 1.15];
+    let [bottom, top] = range ? [range.low, range.high] : [0.1, 1];
+    // A logarithmic axis has no end below: thirty decades are all that an axis can label.
+    if (this.log) [bottom, top] = [Math.max(bottom, top * 1e-30) / 1.15, top * 1.15];
     else {
       const pad = (top - bottom || Math.abs(top) * 0.1 || 1) * 0.06;
       // A quantity that starts at zero keeps its floor: no empty strip below it.
