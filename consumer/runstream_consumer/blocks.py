@@ -68,13 +68,11 @@ def seal(rows: PointRows, first_block: int) -> tuple[Ints, dict[str, pa.Array]]:
     block += first_block - 1
     counted = has_number(rows.kind)
     if counted.all():
-        columns = _block_columns(rows, np.flatnonzero(begins), block, np.arange(rows.n) if rows.n else None)
-    else:
-        kept = np.flatnonzero(counted)
-        own = block[kept]
-        starts = np.flatnonzero(np.diff(own, prepend=first_block - 1))
-        columns = _block_columns(rows, starts, own, kept)
-    return block, columns
+        return block, _block_columns(rows, np.flatnonzero(begins), block, None)
+    kept = np.flatnonzero(counted)
+    if not len(kept):
+        return block, {}
+    return block, _block_columns(rows, np.flatnonzero(np.diff(block[kept], prepend=first_block - 1)), block, kept)
 
 
 def _begins(rows: PointRows) -> Flags:
@@ -106,37 +104,36 @@ def _shifts(rows: PointRows, counts: Ints) -> npt.NDArray[np.int64]:
 
 
 def _block_columns(rows: PointRows, starts: Ints, block: Ints, kept: Ints | None) -> dict[str, pa.Array]:
-    """Columns of table ``block`` for the points ``kept``, whose blocks begin at ``starts`` of them."""
-    if kept is None or not len(kept):
-        return {}
-    whole = len(kept) == rows.n
-    value = rows.value if whole else rows.value[kept]
-    at = rows.logged_at_us if whole else rows.logged_at_us[kept]
+    """Columns of table ``block``. Only the points ``kept`` count (None: all); blocks begin at ``starts`` of these."""
+    step, at, value = rows.step, rows.logged_at_us, rows.value
+    if kept is not None:
+        step, at, value, block = step[kept], at[kept], value[kept], block[kept]
     found = extremes(starts, value)
     ends = starts + found.n - 1
-    series = np.searchsorted(rows.starts, kept[starts], side="right") - 1
+    owners = starts if kept is None else kept[starts]
+    series = np.searchsorted(rows.starts, owners, side="right") - 1
     is_stub = rows.counts[series] < STUB_POINTS
-    barren = found.lowest_row < 0
+    is_barren = is_stub | (found.lowest_row < 0)
     columns = {
         "run_key": pa.array(rows.run_key[series]),
         "series_id": pa.array(rows.series_id[series]),
         "block": pa.array(block[starts]),
         "n": pa.array(found.n.astype(np.int32)),
         "nonfinite": pa.array(found.nonfinite.astype(np.int32)),
-        "first_step": pa.array(rows.step[kept[starts]]),
-        "last_step": pa.array(rows.step[kept[ends]]),
+        "first_step": pa.array(step[starts]),
+        "last_step": pa.array(step[ends]),
+        "min_step": nullable(step[found.lowest_row], is_barren),
+        "max_step": nullable(step[found.highest_row], is_barren),
+        "time_ordered": pa.array(_time_ordered(starts, at) & ~is_stub),
     }
     for name, place, is_null in (
         ("first", starts, is_stub),
         ("last", ends, is_stub),
-        ("min", found.lowest_row, is_stub | barren),
-        ("max", found.highest_row, is_stub | barren),
+        ("min", found.lowest_row, is_barren),
+        ("max", found.highest_row, is_barren),
     ):
-        if name in ("min", "max"):
-            columns[f"{name}_step"] = nullable(rows.step[kept[place]], is_null)
         columns[f"{name}_at"] = nullable(at[place], is_null)
         columns[f"{name}_value"] = nullable(value[place], is_null)
-    columns["time_ordered"] = pa.array(_time_ordered(starts, at) & ~is_stub)
     return columns
 
 

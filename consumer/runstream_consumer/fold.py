@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from runstream_consumer.blocks import seal
-from runstream_consumer.metric import MAX_SERIES_CODE, Codes, MetricSlice
+from runstream_consumer.metric import MAX_SERIES_CODE, Codes, MetricSlice, Scratch
 from runstream_consumer.series_stat import stat_columns, summarise
 from runstream_consumer.source import Position, Record
 from runstream_consumer.state import Draft, FoldState, RefusedError
@@ -95,6 +95,7 @@ class Fold:
         self.state = state
         self.topic_ids: dict[str, str] = {}
         self._codes: dict[str, Codes] = {}
+        self._buffers = (Scratch(), Scratch())
         self._pending: Draft | None = None
 
     def fold(
@@ -109,7 +110,7 @@ class Fold:
             # The last fold was dropped, and with it the slots that its series were given.
             self._codes.clear()
         self._pending = Draft(self.state)
-        batch = _Batch(self._pending, self._codes)
+        batch = _Batch(self._pending, self._codes, self._buffers)
         for item, (record, event) in enumerate(items):
             batch.advance(record, event, self.topic_ids.get(record.partition))
             try:
@@ -133,7 +134,7 @@ class Fold:
         """The statistics that no commit has written yet, as a fold of nothing; None if all are written."""
         if not self.state.unwritten:
             return None
-        batch = _Batch(Draft(self.state), {})
+        batch = _Batch(Draft(self.state), {}, self._buffers)
         batch.add_statistics(self.state.stats_written_us, is_due=True)
         # An empty range of some partition gives the commit its row, and readers their new watermark.
         ranges = [_range(name, at.next_position, at) for name, at in list(self.state.positions.items())[-1:]]
@@ -147,14 +148,14 @@ class Fold:
 class _Batch:
     """One fold under construction."""
 
-    def __init__(self, draft: Draft, codes: dict[str, Codes]) -> None:
+    def __init__(self, draft: Draft, codes: dict[str, Codes], buffers: tuple[Scratch, Scratch]) -> None:
         self.draft = draft
         self.tables: dict[str, Columns] = {}
         self.rejected: dict[int, str] = {}
         self.n_events = 0
         self._rows: dict[str, list[dict[str, object]]] = {}
         self._codes = codes
-        self._metrics = MetricSlice(draft, codes)
+        self._metrics = MetricSlice(draft, codes, buffers)
         self._from: dict[str, int] = {}
 
     def advance(self, record: Record, event: Event, topic_id: str | None) -> None:

@@ -26,9 +26,10 @@ from runstream_consumer.rows import (
 )
 from runstream_consumer.state import Draft
 from runstream_schemas.events import MetricEvent, Series
-from runstream_schemas.points import BIGINT, FLOAT, INT, KIND_BITS, KIND_MASK, NO_STEP, RECORD_BYTES, VOID
+from runstream_schemas.points import BIGINT, CODE_OFFSET, FLOAT, INT, KIND_BITS, KIND_MASK, NO_STEP, RECORD_BYTES, VOID
 
 _UNKNOWN = -1
+_WORDS = RECORD_BYTES // 8
 MAX_SERIES_CODE = 1 << 22
 """Series of one producer are numbered from 0; a number beyond this is not from a producer of ours."""
 
@@ -64,6 +65,21 @@ class Codes:
         return reason or f"a point names series {code}, which its event does not describe"
 
 
+class Scratch:
+    """Room for records that is used again by every fold: fresh memory of this size costs more than the copying."""
+
+    __slots__ = ("_table",)
+
+    def __init__(self) -> None:
+        self._table: Ints = np.empty((0, _WORDS), np.int64)
+
+    def rows(self, n: int) -> Ints:
+        """``n`` records (n, 4) of any content, good until the next call."""
+        if n > len(self._table):
+            self._table = np.empty((max(n, 2 * len(self._table)), _WORDS), np.int64)
+        return self._table[:n]
+
+
 @dataclass(slots=True)
 class _Piece:
     """Newly folded points of one event: ``n`` records from ``offset`` of it, numbered from ``first_index``."""
@@ -81,6 +97,7 @@ class MetricSlice:
 
     draft: Draft
     codes: dict[str, Codes]
+    buffers: tuple[Scratch, Scratch]
     pieces: list[_Piece] = field(default_factory=list)
     text_places: list[int] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
@@ -102,20 +119,28 @@ class MetricSlice:
 
     def sort(self) -> tuple[PointRows, Ints, dict[int, str]]:
         """Return the rows, the slot of each series of them, and why points of which items had to be left out."""
-        table = np.frombuffer(b"".join([piece.records for piece in self.pieces]), np.int64).reshape(-1, 4)
-        code = table[:, 3]
-        kind = (code & KIND_MASK).astype(np.int8)
-        slot = self._slots(code >> KIND_BITS)
+        table = self._records()
+        # Of the code word only the low byte is looked at for the kind: an eighth of the memory.
+        kind = table.view(np.int8)[:, CODE_OFFSET] & KIND_MASK
+        slot = self._slots(table[:, 3] >> KIND_BITS)
         text = sparse_text(self.n, self.text_places, self.texts) if self.texts else None
         kept = (slot >= 0) & (kind != VOID) & (kind != 0)
-        broken: dict[int, str] = {}
-        index = self._indices()
-        if not kept.all():
-            broken = self._broken(np.flatnonzero((slot == _UNKNOWN) & (kind != VOID)), code)
-            rows = np.flatnonzero(kept)
-            table, kind, slot, index = table[rows], kind[rows], slot[rows], index[rows]
-            text = None if text is None else text.take(pa.array(rows))
-        return *self._sorted(table, kind, slot, index, text), broken
+        if kept.all():
+            return *self._sorted(table, kind, slot, None, text), {}
+        broken = self._broken(np.flatnonzero((slot == _UNKNOWN) & (kind != VOID)), table)
+        rows = np.flatnonzero(kept)
+        text = None if text is None else text.take(pa.array(rows))
+        return *self._sorted(table[rows], kind[rows], slot[rows], rows, text), broken
+
+    def _records(self) -> Ints:
+        """All records in the order of arrival, (n, 4)."""
+        table = self.buffers[0].rows(self.n)
+        room, begin = table.data.cast("B"), 0
+        for piece in self.pieces:
+            end = begin + len(piece.records)
+            room[begin:end] = piece.records
+            begin = end
+        return table
 
     def _slots(self, code: Ints) -> npt.NDArray[np.int32]:
         """The slot of each point, by its producer's own numbering."""
@@ -127,22 +152,24 @@ class MetricSlice:
             begin = end
         return slot
 
-    def _indices(self) -> Ints:
+    def _indices(self, rows: Ints) -> Ints:
+        """The producers' indices of the points that arrived as ``rows``."""
         counts = np.array([piece.n for piece in self.pieces], np.int64)
-        firsts = np.array([piece.first_index for piece in self.pieces], np.int64)
-        begins = np.cumsum(counts) - counts
-        index = np.repeat(firsts - begins, counts)
-        index += np.arange(self.n)
-        return index
+        ahead = np.array([piece.first_index for piece in self.pieces], np.int64) - (np.cumsum(counts) - counts)
+        if (ahead == ahead[0]).all():
+            # The usual case: the events of one producer without a gap.
+            return rows + int(ahead[0])
+        indices: Ints = rows + np.repeat(ahead, counts)[rows]
+        return indices
 
-    def _broken(self, rows: Ints, code: Ints) -> dict[int, str]:
+    def _broken(self, rows: Ints, table: Ints) -> dict[int, str]:
         """The items that the points at ``rows`` came from, each with the first reason why it has no slot."""
         ends = np.cumsum([piece.n for piece in self.pieces])
         owners, first = np.unique(np.searchsorted(ends, rows, side="right"), return_index=True)
         found: dict[int, str] = {}
         for owner, row in zip(owners.tolist(), rows[first].tolist(), strict=True):
             piece = self.pieces[owner]
-            found.setdefault(piece.item, self.codes[piece.producer_id].reason(int(code[row]) >> KIND_BITS))
+            found.setdefault(piece.item, self.codes[piece.producer_id].reason(int(table[row, 3]) >> KIND_BITS))
         return found
 
     def _sorted(
@@ -150,16 +177,21 @@ class MetricSlice:
         table: Ints,
         kind: npt.NDArray[np.int8],
         slot: npt.NDArray[np.int32],
-        index: Ints,
+        rows: Ints | None,
         text: pa.StringArray | None,
     ) -> tuple[PointRows, Ints]:
-        slots, dense = self._dense(slot)
+        """Sort records that arrived as ``rows`` (None: all, in order)."""
+        slots, dense, counts = self._dense(slot)
         order = stable_order(dense, len(slots))
         if order is not None:
-            table, kind, dense, index = table.take(order, axis=0), kind[order], dense[order], index[order]
+            table = np.take(table, order, axis=0, out=self.buffers[1].rows(len(order)), mode="clip")
+            kind = kind[order]
+            dense = np.repeat(np.arange(len(slots), dtype=np.int32), counts)
             text = None if text is None else text.take(pa.array(order))
+            rows = order if rows is None else rows[order]
+        index = self._indices(np.arange(len(table)) if rows is None else rows)
         step = table[:, 0].copy()
-        starts = np.flatnonzero(np.diff(dense, prepend=-1))
+        starts = np.cumsum(counts) - counts
         is_stepless = step == NO_STEP
         if is_stepless.any():
             _number_stepless(step, is_stepless, starts, self.draft.state.stats["n_stepless"][slots])
@@ -168,20 +200,21 @@ class MetricSlice:
         if order is not None:
             table, kind, step, index = table.take(order, axis=0), kind[order], step[order], index[order]
             text = None if text is None else text.take(pa.array(order))
-        value, text = _values(table[:, 2], kind, text)
+        value, text = _values(table[:, 2].copy(), kind, text)
+        at_us = table[:, 1].copy()
+        at_us //= 1000
         runs, ids = self.draft.keys_of(slots)
-        return PointRows(starts, runs, ids, step, index, table[:, 1] // 1000, value, kind, text), slots
+        return PointRows(starts, runs, ids, step, index, at_us, value, kind, text), slots
 
-    def _dense(self, slot: npt.NDArray[np.int32]) -> tuple[Ints, npt.NDArray[np.int32]]:
-        """Slots of the series here, by (run_key, series_id), and each point's place among them."""
-        seen = np.zeros(self.draft.n_slots, np.bool_)
-        seen[slot] = True
-        slots = np.flatnonzero(seen)
+    def _dense(self, slot: npt.NDArray[np.int32]) -> tuple[Ints, npt.NDArray[np.int32], Ints]:
+        """Slots of the series here, by (run_key, series_id), each point's place among them, and their counts."""
+        points = np.bincount(slot, minlength=self.draft.n_slots)
+        slots = np.flatnonzero(points)
         runs, ids = self.draft.keys_of(slots)
         slots = slots[np.lexsort((ids, runs))]
         place = np.empty(self.draft.n_slots, np.int32)
         place[slots] = np.arange(len(slots), dtype=np.int32)
-        return slots, place[slot]
+        return slots, place[slot], points[slots]
 
 
 def _number_stepless(step: Ints, is_stepless: Flags, starts: Ints, folded_before: Ints) -> None:
@@ -194,8 +227,10 @@ def _number_stepless(step: Ints, is_stepless: Flags, starts: Ints, folded_before
 
 
 def _values(raw: Ints, kind: npt.NDArray[np.int8], text: pa.StringArray | None) -> tuple[Floats, pa.StringArray | None]:
-    """The value column and the text column: numbers as DOUBLE, beside it text where a DOUBLE is not exact."""
-    raw = np.ascontiguousarray(raw)
+    """The value column and the text column: numbers as DOUBLE, beside it text where a DOUBLE is not exact.
+
+    ``raw`` holds 64 bits a point and becomes the value column where all are floats.
+    """
     bare = kind & (STEPLESS - 1)
     is_float = bare == FLOAT
     value = raw.view(np.float64)
