@@ -277,6 +277,7 @@ def test_a_broker_that_is_away_is_no_error(frail: Broker) -> None:
 
     seen = until(lambda: (source.poll(1 << 20, 0.05), source.away)[1], what="the source sees it")
     empty = source.poll(1 << 20, 0.05)
+    behind_s = max(lag.behind_s for lag in source.lag())
     frail.start()
     log.put(log.tag_events(5))
     records = drain(source, 5)
@@ -285,6 +286,7 @@ def test_a_broker_that_is_away_is_no_error(frail: Broker) -> None:
     source.close()
     assert isinstance(seen, BrokerUnreachable)
     assert empty == []
+    assert behind_s > 0
     assert [r.position for r in records] == [5, 6, 7, 8, 9]
 
 

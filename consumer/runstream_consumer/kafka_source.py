@@ -145,8 +145,12 @@ class KafkaSource:
         return self._watch.away
 
     def lag(self) -> list[Lag]:
-        """One row per partition, as of the last look at the broker."""
+        """One row per partition, as of the last look at the broker.
+
+        While the broker is away nobody knows what waits there: then at least as old as the last answer.
+        """
         ends, now_ns = self._watch.sight.ends, time.time_ns()
+        silent_s = time.monotonic() - self._watch.seen_at_s if self.away is not None else 0.0
         rows = []
         for name, at in self._snapshot().items():
             end = max(at, ends.get(name, at))
@@ -154,7 +158,7 @@ class KafkaSource:
                 # Nothing was waiting now, so what waits later cannot be older than that.
                 self._fresh_at_ns[name] = now_ns
             age_ns = now_ns - self._fresh_at_ns.setdefault(name, now_ns)
-            rows.append(Lag(name, at, end, max(0.0, age_ns / 1e9)))
+            rows.append(Lag(name, at, end, max(silent_s, age_ns / 1e9, 0.0)))
         return rows
 
     def mirror(self, positions: Mapping[str, int]) -> None:

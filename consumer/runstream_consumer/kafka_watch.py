@@ -8,6 +8,7 @@ silently. So a thread of its own asks the broker for topic ids and offsets every
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -152,6 +153,7 @@ class Watch:
         sight: the newest one.
         found: why reading must stop; stays once it is set.
         away: why the broker does not answer, None while it does.
+        seen_at_s: when it answered last, on the monotonic clock.
     """
 
     def __init__(
@@ -160,6 +162,7 @@ class Watch:
         self.sight = Sight({}, {}, {})
         self.found: SourceError | None = None
         self.away: BrokerUnreachable | None = None
+        self.seen_at_s = time.monotonic()
         self._options, self._topics, self._group_id, self._every_s = options, topics, group_id, every_s
         self._client: Any = None
         self._closing = threading.Event()
@@ -179,6 +182,7 @@ class Watch:
         except KafkaError as error:
             self._drop_client()
             raise BrokerUnreachable(brokers_of(self._options), (f"{type(error).__name__}: {error}",)) from error
+        self.seen_at_s = time.monotonic()
         return self.sight
 
     def cluster_id(self) -> str:
