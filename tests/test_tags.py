@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from runstream import Experiment, Run, Workspace
+from runstream import Experiment, Run, Workspace, tags
 from runstream_schemas.errors import InvalidName, InvalidValue, PropertyExists, TooLarge
 from runstream_schemas.events import PropertiesAdded, TagEvent
 from tests.run_events import changes, events
@@ -90,3 +90,18 @@ def test_of_many_threads_one_adds_a_property(run: Run, home_path: Path) -> None:
         thread.join()
     assert len(told) == 7
     assert len(changes(home_path, PropertiesAdded)) == 1
+
+
+class Racing(dict[str, object]):
+    """What another thread fills between the look at it and the claim."""
+
+    def __contains__(self, key: object) -> bool:
+        return False
+
+
+def test_a_key_that_another_thread_claims_meanwhile_is_left_to_it() -> None:
+    """When a key is claimed between the look and the claim, the call raises and gives back what it had claimed."""
+    claimed = Racing(b="the other's")
+    with pytest.raises(PropertyExists, match="'b'"):
+        tags.claim("run", claimed, {}, {"a": "1", "b": "2", "c": "3"})
+    assert dict(claimed) == {"b": "the other's"}
