@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -89,6 +90,7 @@ class Channel:
         self.is_closed = False
         self.is_worn = False
         self._series = series
+        self._names_lock = threading.RLock()
         self._tell_written = wrote
         self._tell_closed = closed
         self._last_ns = 0
@@ -100,7 +102,23 @@ class Channel:
         self._seen_s = 0.0
         self._batches = Batches(run_id, self.producer_id, series, self.texts)
 
-    # What callers' threads may call, too: before anybody else sees it, and files that only recovery reads.
+    # What callers' threads may call, too: a file that only recovery reads.
+
+    def register(self, series: Series) -> bool:
+        """
+        Write a series where recovery finds it; afterwards records may use its code. False = the channel is closed.
+
+        Raises:
+            JournalUnavailable: it is not there.
+        """
+        with self._names_lock:
+            if self.is_closed:
+                return False
+            self.names.append(pack_series(series))
+        hit("name")
+        return True
+
+    # The drainer's.
 
     def begin(self, created: Created) -> None:
         """
@@ -117,18 +135,6 @@ class Channel:
             self._release()
             shutil.rmtree(self.folder.path, ignore_errors=True)
             raise
-
-    def register(self, series: Series) -> None:
-        """
-        Write a series where recovery finds it; afterwards records may use its code.
-
-        Raises:
-            JournalUnavailable: it is not there.
-        """
-        self.names.append(pack_series(series))
-        hit("name")
-
-    # The drainer's.
 
     def step(self, now_s: float) -> bool:
         """Bring what is complete into the journal, keep the ring large enough; tell whether there was anything."""
@@ -224,7 +230,8 @@ class Channel:
         """Close every file, whatever it holds."""
         self.staging.close_file()
         self.texts.close()
-        self.names.close()
+        with self._names_lock:
+            self.names.close()
         self.journal.release()
         os.close(self._lock_fd)
 

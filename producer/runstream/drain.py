@@ -30,7 +30,9 @@ class Job:
     def __init__(self, call: Callable[[], None]) -> None:
         """Prepare *call*; what it raises is raised where `wait` is called."""
         self._call = call
-        self._done = threading.Event()
+        # A lock, held until it is done: an Event's wait is Python code, which a signal exception would leave half way.
+        self._done = threading.Lock()
+        self._done.acquire()
         self.error: BaseException | None = None
 
     def run(self) -> None:
@@ -40,18 +42,19 @@ class Job:
         except Exception as error:  # noqa: BLE001 - the edge between two threads: it belongs to the one that asked
             self.error = error
         finally:
-            self._done.set()
+            self._done.release()
 
     def refuse(self) -> None:
         """End the waiting: nobody can do it any more."""
         self.error = TimeoutError("the journal's thread was stopped; what was logged is safe in staging")
-        self._done.set()
+        self._done.release()
 
     def wait(self, timeout_s: float | None = None) -> None:
         """Return when it is done; raise what it raised, or TimeoutError."""
-        if not self._done.wait(timeout_s):
+        if not self._done.acquire(timeout=-1 if timeout_s is None else timeout_s):
             message = f"the journal's thread did not answer within {timeout_s:g} s; what was logged is safe in staging"
             raise TimeoutError(message)
+        self._done.release()
         if self.error is not None:
             raise self.error
 
@@ -65,13 +68,14 @@ class Drainer:
     """
 
     def __init__(self) -> None:
-        """Nothing runs before the first channel."""
+        """Nothing runs before somebody asks."""
         # Its put() is one C call that takes no lock of ours: a signal handler or a finalizer may call it anywhere.
         self._asked: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self.lock = threading.RLock()
         # Changed and copied by single C calls: nobody waits for the lock, which the drainer holds while it writes.
         self._channels: dict[str, Channel] = {}
         self._thread: threading.Thread | None = None
+        self._threads: set[int] = set()
         self._is_inline = False
         self._is_stopping = False
         self._tick_s = BUSY_TICK_S
@@ -80,7 +84,7 @@ class Drainer:
     @property
     def is_mine(self) -> bool:
         """The caller runs in the drainer's own thread: it must not wait for it."""
-        return self._thread is not None and threading.get_ident() == self._thread.ident
+        return threading.get_ident() in self._threads
 
     @property
     def channels(self) -> list[Channel]:
@@ -90,7 +94,6 @@ class Drainer:
     def add(self, channel: Channel) -> None:
         """Drain *channel* from now on."""
         self._channels[channel.producer_id] = channel
-        self._start()
 
     def remove(self, channel: Channel) -> None:
         """Forget a closed channel."""
@@ -120,6 +123,7 @@ class Drainer:
     def post(self, call: Callable[[], None]) -> Job:
         """Have *call* done as `do` does, without waiting."""
         job = Job(call)
+        self._start()
         if not self._is_inline:
             self._asked.put(job)
         elif not (self._inline(self._step) and self._inline(job.run)):
@@ -150,13 +154,16 @@ class Drainer:
             self._is_inline = True  # a thread would never get the interpreter lock, and its start wait for ever
             return
         thread = threading.Thread(target=self._run, name="runstream-drain", daemon=True)
-        self._thread = thread
         try:
+            # Should a signal exception fly out here a second one is started later: the lock keeps them apart.
             thread.start()
         except RuntimeError:
-            self._is_inline, self._thread = True, None
+            self._is_inline = True
+        else:
+            self._thread = thread
 
     def _run(self) -> None:
+        self._threads.add(threading.get_ident())
         while not self._is_stopping:
             jobs = self._wait()
             with self.lock:

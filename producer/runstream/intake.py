@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from runstream import notices
 from runstream.series import PACKERS, Pack, SeriesTable
 from runstream.staging import NOT_READY, Ready
+from runstream.texts import CLOSED
 from runstream_schemas.errors import JournalUnavailable
 from runstream_schemas.events import Series
 from runstream_schemas.points import BIGINT, INT, INT_RECORD, TEXT, pack_code
@@ -80,8 +81,8 @@ class Intake(ABC):
         with self._lock:
             series = self.series.planned(name, column_name, form, description)
             self._unwritten[series.code] = series
-            self._write_series(series.code)
-            return series.code
+        self._write_series(series.code)
+        return series.code
 
     def put(self, code: int, value: Value, step: int) -> None:
         """
@@ -103,7 +104,7 @@ class Intake(ABC):
             while True:
                 channel = self.channel()
                 stored = channel.texts.add(str(value)) if is_side else value
-                if self._pack(channel, pack, step, stored, pack_code(code, kind)):
+                if stored is not CLOSED and self._pack(channel, pack, step, stored, pack_code(code, kind)):
                     return
         except JournalUnavailable as error:
             self._tell(error)
@@ -128,18 +129,19 @@ class Intake(ABC):
 
     def _write_series(self, code: int) -> bool:
         """Register a series that is not on the disk yet; False while the disk refuses."""
-        with self._lock:
-            series = self._unwritten.get(code)
-            if series is None:
-                return True
+        while code in self._unwritten:
             try:
-                self.channel().register(series)
+                # Before the lock: the drainer needs it to open a channel.
+                channel = self.channel()
+                with self._lock:
+                    series = self._unwritten.get(code)
+                    if series is not None and channel is self._channel and channel.register(series):
+                        self.series.publish(series)
+                        self._unwritten.pop(code, None)
             except JournalUnavailable as error:
                 self._tell(error)
                 return False
-            self.series.publish(series)
-            self._unwritten.pop(code, None)
-            return True
+        return True
 
     def _pack(self, channel: Channel, pack: Pack, step: int, value: object, word: int) -> bool:
         """Write one record, or drop it where there is no room; False when the channel was closed meanwhile."""

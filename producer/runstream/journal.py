@@ -42,7 +42,7 @@ class Room:
         self._min_free_bytes = 0 if role == "outbox" or given_bytes is not None else MIN_FREE_BYTES
         self._limit_bytes = given_bytes
         self._has_no_limit_yet = given_bytes is None and role == "outbox"
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._used_bytes = 0
         self._looked_at_s = float("-inf")
         self._used_when_looked = 0
@@ -71,7 +71,7 @@ class Room:
 
     def abandon(self) -> None:
         """Fresh lock and count in a forked child."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._used_bytes = self._used_when_looked = 0
 
 
@@ -108,7 +108,7 @@ class Journal:
         self.safe_below = 0
         self.synced_frame = 0
         self.is_closed = False
-        self._lock = threading.Lock()  # the list of ended segments, and closing files
+        self._lock = threading.RLock()  # the list of ended segments, and closing files
         self._ended: list[Ended] = []
         self._unsynced: list[SegmentWriter] = []
         self._end_index = 0
@@ -209,7 +209,7 @@ class Journal:
 
     def abandon(self) -> None:
         """Close the parent's files in a forked child."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self.release()
 
     def _may_leave(self, ended: Ended, up_to_frame: int) -> bool:

@@ -107,12 +107,18 @@ class Producer(Intake):
         Raises:
             JournalUnavailable: the home cannot be written.
         """
-        channel = self._channel
-        if channel is not None and not channel.is_closed:
-            return channel
-        with self._lock:
+        while True:
             channel = self._channel
-            return channel if channel is not None and not channel.is_closed else self._open()
+            if channel is not None and not channel.is_closed:
+                return channel
+            if self._refusal is not None and time.monotonic() < self._retry_at_s:
+                # A full disk must not cost a training loop a mkdir at every call.
+                raise self._refusal.with_traceback(None)
+            # Opened by the drainer: no signal exception can fly out of the middle of it there.
+            if self._drainer.is_mine:
+                self._open()
+            else:
+                self._drainer.do(self._open)
 
     def attach(self, logger: Logger) -> None:
         """Stay open while *logger* lives; when the last one is gone, the producer closes by itself."""
@@ -205,11 +211,10 @@ class Producer(Intake):
 
     # The life of a channel.
 
-    def _open(self) -> Channel:
-        """Open a channel under a new producer id; `created` is its first event. The caller holds the lock."""
-        if self._refusal is not None and time.monotonic() < self._retry_at_s:
-            # A full disk must not cost a training loop a mkdir at every call.
-            raise self._refusal
+    def _open(self) -> None:
+        """Open a channel under a new producer id, unless one is open; `created` is its first event."""
+        if self._channel is not None and not self._channel.is_closed:
+            return
         services = self.services
         services.opened()
         known = tuple(self.series.by_code.values())
@@ -217,19 +222,22 @@ class Producer(Intake):
             parts = birth.build(self.config.home, self.run_id, services.role, services.room, self.series.kinds, known)
             channel = Channel(self.run_id, parts, self.series, services.wrote, self._retire)
             channel.begin(replace(self._created, host=host_name(), user=_user_name(), pid=os.getpid()))
+            with self._lock:
+                # Nobody registers meanwhile, and what was registered since is not in the new names file yet.
+                for series in self.series.by_code.values():
+                    if series not in known:
+                        channel.register(series)
+                self._channel = channel
         except JournalUnavailable as error:
             self._refusal, self._retry_at_s = error, time.monotonic() + RETRY_AFTER_S
             raise
         self._refusal = None
         if services.sender is not None:
             services.sender.add(channel.folder, channel.journal.trim)
-        # Drained before anybody can log into it.
         services.drainer.add(channel)
-        self._channel = channel
         if self._n_unopened:
             channel.staging.count_dropped(self._n_unopened)
             self._n_unopened = 0
-        return channel
 
     def _retire(self, channel: Channel) -> None:
         """Remember how far a closed channel came. Called in the drainer's thread."""

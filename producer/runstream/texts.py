@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from pathlib import Path
 from typing import Protocol
@@ -9,6 +10,9 @@ from typing import Protocol
 from runstream_schemas.errors import JournalUnavailable
 from runstream_schemas.failpoint import hit
 from runstream_schemas.ring import TEXTS_PER_FILE, SideWriter
+
+CLOSED = object()
+"""Instead of a number: the entry has to go to another producer."""
 
 
 class Folder(Protocol):
@@ -33,38 +37,42 @@ class Texts:
         self.folder = folder
         self._lock = threading.RLock()
         self._waiting: dict[int, str] = {}
-        self._n_waiting: dict[int, int] = {}
-        self._file = -1
-        self._writer: SideWriter | None = None
+        self._waiting_in: dict[int, set[int]] = {}
+        self._numbers = itertools.count()
+        self._current: tuple[int, SideWriter] | None = None
         self._is_writing = False
+        self._is_closed = False
+        # Files whose last write was interrupted: perhaps it goes on, so that they stay to the end.
+        self._unsure: dict[int, SideWriter] = {}
 
     def __len__(self) -> int:
         """Entries that wait for their record to be drained."""
         return len(self._waiting)
 
-    def add(self, text: str) -> int:
+    def add(self, text: str) -> object:
         """
-        Write *text* to the disk and return its number.
+        Write *text* to the disk and return its number; CLOSED when nothing is taken any more.
 
         Raises:
             JournalUnavailable: it is not there.
         """
         with self._lock:
-            writer = self._writer
-            # A signal handler that logs in the middle of this, or an exception that flew out of it, leaves the numbers
-            # of the file unsure: then another file begins.
-            if writer is None or self._is_writing or writer.n_records >= TEXTS_PER_FILE:
-                writer = self._next_file()
-            file = self._file
+            if self._is_closed:
+                return CLOSED
+            current = self._current
+            # Still writing: a signal handler logs in the middle of the write, or an exception flew out of it.
+            if current is None or self._is_writing or current[1].n_records >= TEXTS_PER_FILE:
+                current = self._next_file()
+            file, writer = current
             self._is_writing = True
             try:
                 number = file * TEXTS_PER_FILE + writer.append(text.encode())
             except JournalUnavailable:
                 self._is_writing = False
                 raise
-            self._is_writing = False
-            self._n_waiting[file] = self._n_waiting.get(file, 0) + 1
             self._waiting[number] = text
+            self._waiting_in.setdefault(file, set()).add(number)
+            self._is_writing = False
             hit("side-entry")
             return number
 
@@ -74,26 +82,28 @@ class Texts:
 
     def discard(self, numbers: list[int]) -> None:
         """Forget entries that the journal has, and remove the files that hold nothing else."""
+        if not numbers:
+            return
         with self._lock:
             for number in numbers:
-                if self._waiting.pop(number, None) is None:
-                    continue
                 file = number // TEXTS_PER_FILE
-                self._n_waiting[file] -= 1
-                if not self._n_waiting[file] and file != self._file:
-                    del self._n_waiting[file]
-                    self.folder.texts(file).unlink(missing_ok=True)
+                self._waiting.pop(number, None)
+                self._waiting_in.get(file, set()).discard(number)
+                self._remove_if_done(file)
 
     def close(self) -> None:
-        """Close the current file; nothing is removed."""
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
+        """Close the files; nothing is removed."""
+        with self._lock:
+            self._is_closed = True
+            current, self._current = self._current, None
+            for writer in (*self._unsure.values(), *(current or ())[1:]):
+                writer.close()
+            self._unsure = {}
 
     def remove(self) -> None:
         """Remove every file: their entries are all in the journal and synced."""
         self.close()
-        for file in range(self._file + 1):
+        for file in range(next(self._numbers)):
             self.folder.texts(file).unlink(missing_ok=True)
 
     def abandon(self) -> None:
@@ -101,14 +111,22 @@ class Texts:
         self._lock = threading.RLock()
         self.close()
 
-    def _next_file(self) -> SideWriter:
+    def _next_file(self) -> tuple[int, SideWriter]:
         """Begin the next file; the one before goes as soon as nothing waits in it."""
-        former, former_writer = self._file, self._writer
-        writer = SideWriter(self.folder.texts(former + 1))
-        self._file, self._writer, self._is_writing = former + 1, writer, False
-        if former_writer is not None:
-            former_writer.close()
-            if not self._n_waiting.get(former):
-                self._n_waiting.pop(former, None)
-                self.folder.texts(former).unlink(missing_ok=True)
-        return writer
+        file = next(self._numbers)
+        begun = (file, SideWriter(self.folder.texts(file)))
+        former, self._current = self._current, begun
+        if former is not None and self._is_writing:
+            self._unsure[former[0]] = former[1]
+        elif former is not None:
+            former[1].close()
+            self._remove_if_done(former[0])
+        self._is_writing = False
+        return begun
+
+    def _remove_if_done(self, file: int) -> None:
+        """Remove a file that is not written any more and whose entries are all in the journal."""
+        is_current = self._current is not None and self._current[0] == file
+        if not is_current and file not in self._unsure and not self._waiting_in.get(file):
+            self._waiting_in.pop(file, None)
+            self.folder.texts(file).unlink(missing_ok=True)
