@@ -86,6 +86,34 @@ def drag(page: Page, metric: str, low: float, high: float) -> None:
     page.mouse.up()
 
 
+def test_an_empty_history_tells_how_to_begin_and_opens_the_first_run(view: View, keep: Keep) -> None:
+    """Without runs the page shows what to type; the first run then opens by itself."""
+    # The first test of this module, while its home is still empty.
+    page = view.open("/")
+    page.get_by_role("heading", name="No runs yet").wait_for()
+    expect(page.get_by_test_id("stCode")).to_contain_text("start_logging()")
+    keep(page, "no-runs")
+    with start("the first") as run:
+        curve(run, n=20)
+        page.wait_for_url(lambda url: f"run={run.id}" in url)
+        drawn(page)
+
+
+def test_a_grid_that_comes_back_is_whole_again(view: View) -> None:
+    """A grid left for another page is drawn anew on return, though the server had sent it before."""
+    with start("returns") as run:
+        curve(run)
+        page = view.open(f"/charts?runs={run.id}&smooth=0.5")
+        drawn(page)
+        page.get_by_role("link", name="Pipeline").click()
+        page.get_by_text("Dead letters").first.wait_for()
+        page.go_back()
+        drawn(page)
+        curve(run, first=STEPS, n=5)
+        ticks(page, 2)
+        expect(page.get_by_test_id("rs-smooth")).to_have_value("0.5")
+
+
 def test_a_chart_appears_and_a_point_logged_later_arrives_by_itself(view: View, keep: Keep) -> None:
     """A running run's chart is drawn, and a value logged afterwards shows without touching the page."""
     with start("grows") as run:

@@ -21,8 +21,9 @@ def no_runs() -> None:
     """Tell how to log the first run; the page goes on by itself when one arrives."""
     with st.container(key="rs-no-runs"):
         st.subheader("No runs yet", anchor=False)
-        st.write("Log from any Python program on this machine; the run appears here by itself.")
+        st.write("Log from any Python program; the first run opens here by itself.")
         st.code(SNIPPET, language="python", width=720)
+        st.caption(f"This page reads {live.ask(lambda reader: reader.where)}.")
 
 
 def unreachable(error: Exception) -> NoReturn:

@@ -170,8 +170,11 @@ def _renewed() -> None:
     metrics = tuple(st.session_state.get("rs-metrics", ()))
     answer = _read(asked, metrics, when)
     if not answer.total and not (asked["text"] or asked["status"] or asked["experiment"]):
+        st.session_state["rs-was-empty"] = True
         states.no_runs()
         return
+    if st.session_state.pop("rs-was-empty", False) and answer.total == 1:
+        st.switch_page(pages.named("run"), query_params={"run": answer.rows[0].run_id})
     known = live.metric_list(when, tuple(row.run_id for row in answer.rows[:8])) if answer.rows else []
     columns = _columns(asked["columns"], tables.choices(answer.rows, known))
     _know(answer, tables.named(columns, "metric"))

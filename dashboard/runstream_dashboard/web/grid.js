@@ -270,14 +270,13 @@ class Grid {
     this.change({ zoom }, true);
   }
 
-  /** Zoom by a factor around the middle, or move by a share of the width. */
-  stretch(factor, shift = 0) {
+  /** Zoom by a factor around the crosshair, or around the middle without one. */
+  stretch(factor) {
     const chart = this.hovered?.chart ?? this.charts.get([...this.inView][0]);
     if (!chart?.x) return;
     const [low, high] = chart.x;
-    const middle = (low + high) / 2 + shift * (high - low);
-    const half = ((high - low) / 2) * factor;
-    this.zoomTo([middle - half, middle + half]);
+    const at = this.hovered?.x ?? (low + high) / 2;
+    this.zoomTo([at - (at - low) * factor, at + (high - at) * factor]);
   }
 
   fullScreen(name) {
