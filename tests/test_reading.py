@@ -148,14 +148,14 @@ def test_a_finished_run_accepts_more(run: Run) -> None:
 
 
 def test_a_finished_run_goes_on(run: Run) -> None:
-    """start_logging() with the id of a run joins it: it is Running again, and its metrics go on."""
+    """start_logging() with the id of a run joins it: it is Running again, its metrics go on, its name stays."""
     run.log("m", 1)
     run.complete()
-    joined = run.experiment.start_logging(run_id=run.id, tags={"resumed": "yes"})
+    joined = run.experiment.start_logging(name="another", run_id=run.id, tags={"resumed": "yes"})
     joined.log("m", 2)
     assert (joined.get_status(), joined.get_tags()) == ("Running", {"resumed": "yes"})
     assert run.get_metrics() == {"m": [1, 2]}
-    assert joined.number == 1
+    assert (joined.number, joined.name, joined.type) == (1, run.id, None)
 
 
 def test_another_handle_reads_what_this_process_logged(run: Run) -> None:

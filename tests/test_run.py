@@ -158,12 +158,13 @@ def test_a_pickled_run_is_the_same_run(run: Run, home_path: Path) -> None:
 def test_a_run_shows_itself(experiment: Experiment) -> None:
     """Text and HTML name experiment, id and status; HTML escapes them and links to the run's page."""
     run = Experiment(Workspace(), "<b>&").start_logging(run_id="a.b-c_1")
-    assert repr(run) == "Run(Experiment: <b>&,\nId: a.b-c_1,\nType: None,\nStatus: Running)"
+    assert repr(run) == "Run(Experiment: <b>&,\nId: a.b-c_1,\nType: not read yet,\nStatus: Running)"
     page = run._repr_html_()
     assert "&lt;b&gt;&amp;" in page
     assert "<b>" not in page
     assert f'href="{run.get_portal_url()}"' in page
     assert run.get_portal_url().endswith("/run?run=a.b-c_1")
+    assert "Type: None,\nStatus: Running" in repr(experiment.start_logging())
     assert repr(experiment) == "Experiment(Name: ridge,\nWorkspace: lab)"
     assert "ridge" in experiment._repr_html_()
     assert repr(Workspace()) == "Workspace(Name: default)"

@@ -43,22 +43,23 @@ class Run(Logger):
         TypeError: *experiment* is not an Experiment.
     """
 
-    __slots__ = ("_columns", "_config", "_created", "_experiment", "_id", "_known", "_status")
+    __slots__ = ("_columns", "_config", "_experiment", "_id", "_known", "_status", "_told")
 
     def __init__(self, experiment: Experiment, run_id: str) -> None:
         expect(experiment, Experiment, "Run(experiment, run_id)")
-        self._prepare(experiment, check_run_id(run_id), None)
+        created = Created(workspace=experiment.workspace.name, experiment=experiment.name)
+        self._prepare(experiment, check_run_id(run_id), created)
 
-    def _prepare(self, experiment: Experiment, run_id: str, started: Created | None) -> None:
-        """Set every field; *started* is what start_logging() says about a run, None when it is only opened."""
+    def _prepare(self, experiment: Experiment, run_id: str, created: Created) -> None:
+        """Set every field; *created* is what the run's first event from here says."""
         self._experiment = experiment
         self._id = run_id
-        self._created = started
         self._config = config.read()
         self._status: str | None = None
+        # What the run is, where nobody else can have told it before: only of an id that was made here.
+        self._told: Created | None = None
         self._columns: rows.Codes = {}
         self._known = known.of(self._config, run_id)
-        created = started or Created(workspace=experiment.workspace.name, experiment=experiment.name)
         # Not a bound method of this object: a cycle would keep a dropped run, and its ring, until the next collection.
         super().__init__(partial(_open_producer, self._config, run_id, created))
 
@@ -362,17 +363,15 @@ class Run(Logger):
 
     @property
     def display_name(self) -> str:
-        """The name for people; the run's id where none was given. Read from the history unless set here."""
-        if self._created is not None and self._created.display_name is not None:
-            return self._created.display_name
-        return self._reader().row().display_name or self._id
+        """The name for people; the run's id where none was given. Read from the history where another may know it."""
+        told = self._reader().row() if self._told is None else self._told
+        return told.display_name or self._id
 
     @property
     def description(self) -> str | None:
-        """The run's description, read from the history unless set here."""
-        if self._created is not None and self._created.description is not None:
-            return self._created.description
-        return self._reader().row().description
+        """The run's description; read from the history where another may know it."""
+        told = self._reader().row() if self._told is None else self._told
+        return told.description
 
     @property
     def number(self) -> int:
@@ -382,7 +381,8 @@ class Run(Logger):
     @property
     def type(self) -> str | None:
         """What made the run; None for one that was started by start_logging()."""
-        return None if self._created is not None else self._reader().row().run_type
+        told = self._reader().row() if self._told is None else self._told
+        return told.run_type
 
     @property
     def status(self) -> str:
@@ -395,7 +395,7 @@ class Run(Logger):
     def _facts(self) -> list[tuple[str, str]]:
         """Return what this object knows: a repr that opens a database would surprise every debugger."""
         unread = "not read yet"
-        kind = "None" if self._created is not None else unread
+        kind = unread if self._told is None else str(self._told.run_type)
         shown = [("Experiment", self._experiment.name), ("Id", self._id), ("Type", kind)]
         return [*shown, ("Status", self._status or unread)]
 
@@ -478,7 +478,11 @@ def started(experiment: Experiment, run_id: str | None, created: Created, tags_t
     """
     checked_tags = tags.checked_tags(tags_to_set)
     run = Run.__new__(Run)
-    run._prepare(experiment, str(uuid.uuid4()) if run_id is None else check_run_id(run_id), created)
+    if run_id is None:
+        run._prepare(experiment, str(uuid.uuid4()), created)
+        run._told = created
+    else:
+        run._prepare(experiment, check_run_id(run_id), created)
     run._append_change(StatusChanged(status.RUNNING))
     run._status = status.RUNNING
     run.set_tags(checked_tags)
