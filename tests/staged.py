@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import mmap
 import os
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ class Staged:
     mapping: mmap.mmap
     marks: ring.Marks
     texts: ring.SideWriter
+    lock_fd: int
     points: dict[int, bytes] = field(default_factory=dict)
 
     @classmethod
@@ -52,7 +54,9 @@ class Staged:
             mapping = mmap.mmap(file.fileno(), ring.FILE_BYTES)
         marks = ring.Marks(mapping)
         marks.create(folder.producer_id, RUN_ID, boot)
-        return cls(folder, writer, mapping, marks, ring.SideWriter(folder.texts(0)))
+        lock_fd = os.open(folder.lock, os.O_RDWR | os.O_CREAT, 0o600)
+        fcntl.flock(lock_fd, fcntl.LOCK_EX)
+        return cls(folder, writer, mapping, marks, ring.SideWriter(folder.texts(0)), lock_fd)
 
     def put(self, block: int, slot: int, value: object = 0.5) -> None:
         """Write a record into a slot of a block that has a base."""
@@ -93,6 +97,7 @@ class Staged:
         self.mapping.close()
         self.texts.close()
         self.writer.close()
+        os.close(self.lock_fd)
 
 
 def frames(folder: ProducerDir) -> list[Frame]:
