@@ -17,6 +17,7 @@ from runstream_consumer.maintain import Maintainer
 from runstream_consumer.store import DeadLetter, Store
 from runstream_schemas.errors import (
     CommitUnknown,
+    ConfigError,
     Fenced,
     StoreForeign,
     StoreLocked,
@@ -255,6 +256,32 @@ def test_a_damaged_write_ahead_log_costs_only_what_followed_the_checkpoint(tmp_p
             pass
         assert contents(store.connection) == expected
     assert len(list(tmp_path.glob("history.duckdb.wal.aside-*"))) == 1
+
+
+def test_tables_that_cannot_be_read_are_set_aside(tmp_path: Path) -> None:
+    """A file that opens but whose bookkeeping is damaged is kept aside and made anew."""
+    with opened(tmp_path) as store:
+        fold = Fold(store.load_state())
+        fold_into(store, fold, [tag(i) for i in range(2000)])
+        store.checkpoint()
+        query = "SELECT min(block_id) FROM pragma_storage_info('batch') WHERE block_id >= 0"
+        (block,) = store.connection.execute(query).fetchone() or (0,)
+    path = tmp_path / "history.duckdb"
+    damaged = bytearray(path.read_bytes())
+    damaged[3 * 4096 + block * opening.BLOCK_BYTES + 100] ^= 1
+    path.write_bytes(damaged)
+    with opened(tmp_path) as store:
+        assert "rebuilt from the log" in store.notes[0]
+        assert store.positions() == {}
+    assert len(list(tmp_path.glob("history.duckdb.aside-*"))) == 1
+
+
+def test_a_network_file_system_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """DuckDB's lock and log cannot be trusted there: the error names the setting to change."""
+    monkeypatch.setattr(opening, "network_filesystem", lambda path: "nfs4")
+    with pytest.raises(ConfigError, match=r"RUNSTREAM_HOME.*nfs4"):
+        open_store(tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_the_system_forbids_is_told_and_nothing_is_set_aside(tmp_path: Path) -> None:

@@ -41,7 +41,9 @@ DOOR_ONE_POINTS = 500_000
 """A fold of at least this many points goes straight into the sealed table; a smaller one into the live table."""
 
 STATISTICS_INTERVAL_US = 1_000_000
-"""Statistics of touched series are written at most this often, and with every door-one fold."""
+STATISTICS_ROW_US = 50
+"""Statistics of touched series are written at most once per interval, and at most one row per STATISTICS_ROW_US on
+average where very many series are written at once; besides, with every door-one fold."""
 
 Columns = Mapping[str, Any]
 """Columns of one table by name: Arrow arrays, or lists."""
@@ -307,8 +309,10 @@ class _Batch:
 
     def add_statistics(self, now_us: int, *, is_due: bool) -> bool:
         """Write the figures of all series touched since they were last written, if it is time; tells whether."""
+        if not (is_due or is_statistics_due(self.draft.state, now_us, len(self.draft.touched))):
+            return False
         slots, stats, texts = self.draft.unwritten()
-        if not len(slots) or not (is_due or now_us - self.draft.stats_written_us >= STATISTICS_INTERVAL_US):
+        if not len(slots):
             return False
         self.tables["series_stat_live"] = stat_columns(*self.draft.keys_of(slots), stats, texts)
         self.draft.stats_written_us = now_us
@@ -323,6 +327,13 @@ class _Batch:
     def ranges(self) -> list[PositionRange]:
         """The position range of every partition that moved."""
         return [_range(name, low, self.draft.positions[name]) for name, low in self._from.items()]
+
+
+def is_statistics_due(state: FoldState, now_us: int, n_more: int = 0) -> bool:
+    """True if figures that no commit has written (``n_more`` of them in a fold under way) have waited long enough."""
+    n_rows = len(state.unwritten) + n_more
+    interval_us = max(STATISTICS_INTERVAL_US, n_rows * STATISTICS_ROW_US)
+    return n_rows > 0 and now_us - state.stats_written_us >= interval_us
 
 
 def _range(partition: str, low: int, at: Position) -> PositionRange:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from runstream_consumer.blocks import seal
-from runstream_consumer.fold import STATISTICS_INTERVAL_US, Fold
+from runstream_consumer.fold import Fold, is_statistics_due
 from runstream_consumer.rows import sort_points
 from runstream_consumer.store import Store
 from runstream_schemas.failpoint import hit
@@ -200,12 +200,10 @@ class Maintainer:
             store.insert(table, rows)
         store.connection.execute(_OLD_HEARTBEATS)
         hit("compact.rows")
-        store.n_bookkeeping = self._n_compacted = sum(rows.num_rows for rows in kept.values())
+        store.n_bookkeeping = self._n_compacted = kept["position_log"].num_rows + kept["batch"].num_rows
 
     def _statistics_due(self) -> bool:
-        state = self.fold.state
-        age_us = time.time_ns() // 1000 - state.stats_written_us
-        return bool(state.unwritten) and age_us >= STATISTICS_INTERVAL_US
+        return is_statistics_due(self.fold.state, time.time_ns() // 1000)
 
     def _seal_due(self) -> bool:
         n_live = self.store.n_live
@@ -214,7 +212,10 @@ class Maintainer:
         return n_live >= QUIET_SEAL_POINTS and time.time_ns() // 1000 - self.store.live_at_us >= QUIET_US
 
     def _compact_due(self) -> bool:
-        return self.store.n_bookkeeping >= 2 * self._n_compacted + BOOKKEEPING_ROWS
+        # Never below what compaction has left or must leave: it would be due again at once.
+        state = self.fold.state
+        least = max(self._n_compacted, len(state.sequences) + len(state.positions))
+        return self.store.n_bookkeeping >= 2 * least + BOOKKEEPING_ROWS
 
     def _checkpoint_due(self) -> bool:
         return self._wants_checkpoint

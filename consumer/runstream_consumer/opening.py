@@ -11,7 +11,8 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from runstream_schemas.errors import StoreForeign, StoreLocked, StoreUnopenable, StoreVersion
+from runstream_schemas.errors import ConfigError, StoreForeign, StoreLocked, StoreUnopenable, StoreVersion
+from runstream_schemas.home import network_filesystem
 
 TABLES_VERSION = 1
 STORAGE_VERSION = "v1.5.0"
@@ -35,6 +36,13 @@ def open_file(
 ) -> tuple[duckdb.DuckDBPyConnection, list[str]]:
     """Open or make the file; see ``Store.open``. Also returns notes on what had to be done."""
     notes: list[str] = []
+    network = network_filesystem(path.parent)
+    if network:
+        raise ConfigError(
+            "RUNSTREAM_HOME",
+            str(path.parent),
+            f"{path.name} cannot lie on a network file system ({network}); choose a folder on a local disk",
+        )
     connection = _connect_or_set_aside(path, n_threads, notes)
     try:
         facts = read_facts(connection)
@@ -52,6 +60,16 @@ def open_file(
         connection.close()
         raise
     return connection, notes
+
+
+def set_aside_damaged(path: Path, error: duckdb.Error) -> str:
+    """Set a file aside that ``error`` shows to be damaged, and say so; raises what else the error tells."""
+    _raise_unless_damaged(path, error)
+    return _set_aside(path, str(error).splitlines()[0])
+
+
+def _set_aside(path: Path, cause: str) -> str:
+    return f"{path} did not open ({cause}): it is kept as {set_aside(path).name} and rebuilt from the log"
 
 
 def set_aside(path: Path) -> Path:
@@ -124,8 +142,7 @@ def _connect_or_set_aside(path: Path, n_threads: int, notes: list[str]) -> duckd
                 "and the log is folded again from the last checkpoint"
             )
             return connection
-    aside = set_aside(path)
-    notes.append(f"{path} did not open ({cause}): it is kept as {aside.name} and rebuilt from the log")
+    notes.append(_set_aside(path, cause))
     return _connect(path, n_threads)
 
 
