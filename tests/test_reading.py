@@ -323,6 +323,16 @@ def test_pictures_come_back_by_their_names(run: Run, tmp_path: Path) -> None:
     assert (tmp_path / "one.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_one_run_id_in_two_homes_is_two_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run is read from the home that it was opened in, and waits for nothing that went into another."""
+    experiment, runs = Experiment(Workspace(), "ridge"), []
+    for n in range(2):
+        monkeypatch.setenv("RUNSTREAM_HOME", str(tmp_path / f"home-{n}"))
+        runs.append(experiment.start_logging(run_id="same"))
+        runs[n].log("m", n)
+    assert [run.get_metrics() for run in runs] == [{"m": 0}, {"m": 1}]
+
+
 def test_an_unknown_run_is_told() -> None:
     """Reading a run that nobody ever logged raises and names it; logging to it makes it known."""
     run = Run(Experiment(Workspace(), "ridge"), "nobody")

@@ -65,13 +65,10 @@ def open_producer(config: Config, run_id: str, created: Created) -> Producer:
     return producer
 
 
-def written(run_id: str) -> Mapping[tuple[str, Topic], int]:
+def written(config: Config, run_id: str) -> Mapping[tuple[str, Topic], int]:
     """Bring what this process logged to a run into its journals; return the last sequence by producer id and topic."""
-    sequences: dict[tuple[str, Topic], int] = {}
-    for (_, _, known), producer in list(_owned.producers.items()):
-        if known == run_id:
-            sequences |= producer.written()
-    return sequences
+    producer = _owned.producers.get((str(config.home.root), config.settings.brokers, run_id))
+    return {} if producer is None else producer.written()
 
 
 def _services(config: Config) -> Services:
