@@ -227,6 +227,15 @@ def test_a_running_consumer_is_asked(pipeline: Pipeline) -> None:
     )
 
 
+def test_reading_prints_nothing(home_path: Path) -> None:
+    """A program that reads back what a dead process left has nothing of ours on its standard output or error."""
+    scripts.execute(home_path, "run.log('m', 1); os.kill(os.getpid(), signal.SIGKILL)")
+    ended = scripts.execute(
+        home_path, "assert run.get_metrics() == {'m': 1}; run.log('m', 2); print(run.get_metrics())"
+    )
+    assert (ended.status, ended.out, ended.err) == (0, "{'m': [1, 2]}\n", "")
+
+
 def test_a_pickled_run_goes_on_elsewhere(run: Run) -> None:
     """A pickled run logs from another process as a producer of its own; both are read as one run."""
     run.log("m", 1)
