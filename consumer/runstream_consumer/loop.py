@@ -22,6 +22,7 @@ from runstream_consumer.config import Config
 from runstream_consumer.fold import Fold
 from runstream_consumer.fold_lock import fold_lock
 from runstream_consumer.journal_source import JournalSource
+from runstream_consumer.logs import as_library
 from runstream_consumer.maintain import Maintainer
 from runstream_consumer.monitor import Monitor
 from runstream_consumer.source import Record, Source, Undecodable
@@ -266,6 +267,7 @@ def caught_up(config: Config, wait_s: float = 30.0) -> Iterator[None]:
         HistoryBusy: another process has the file for longer than `wait_s`.
         StoreError: the file cannot be used; the message says what to do.
     """
+    as_library()
     home = config.home
     with ExitStack() as stack:
         try:
