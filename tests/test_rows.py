@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from runstream import Experiment, Run, Workspace
-from runstream_schemas.errors import InvalidStep, InvalidValue, MetricFormClash
+from runstream_schemas.errors import InvalidName, InvalidStep, InvalidValue, MetricFormClash
 from runstream_schemas.events import MetricEvent
 from tests import journals
 from tests.run_events import events, forms, png
@@ -83,10 +83,14 @@ def test_a_bad_value_leaves_nothing_half_logged(run: Run, home_path: Path) -> No
         run.log_table("t", {"x": [1, 2], "y": [1]})
     with pytest.raises(InvalidValue):
         run.log_row("empty")
+    with pytest.raises(InvalidName):
+        run.log_row("n", None, **{"x": 1, "": 2})
+    with pytest.raises(InvalidName):
+        run.log_table("n", {"x": [1], "a\nb": [2]})
     with pytest.raises(InvalidStep):
         run.log("s", 1, step=2.5)  # type: ignore[arg-type]
     run.complete()
-    assert sum(event.count for event in events(home_path, MetricEvent)) == 0
+    assert events(home_path, MetricEvent) == []
 
 
 def test_columns_may_be_called_like_the_arguments(run: Run, home_path: Path) -> None:

@@ -9,7 +9,7 @@ import matplotlib as mpl
 import pytest
 from matplotlib.figure import Figure
 
-from runstream import Experiment, Run, Workspace
+from runstream import Experiment, Run, Workspace, paths
 from runstream_schemas.errors import InvalidValue, UnsafePath
 from runstream_schemas.events import ArtifactEvent
 from tests import journals
@@ -96,6 +96,14 @@ def test_a_picture_file_that_changes_is_kept_each_time(run: Run, home_path: Path
     values = [point.value for point in journals.points(home_path)]
     assert values[0] == values[2] == "roc.png"
     assert str(values[1]).startswith("roc_")
+
+
+@pytest.mark.parametrize("name", ["../../etc", "/", "그림" * 42, "a" * 256, "C:\\x", "...", "a/b.c", " "])
+def test_a_plot_of_any_name_becomes_a_file(run: Run, home_path: Path, name: str) -> None:
+    """Whatever a metric may be called, its plot gets a name that is safe for a file."""
+    run.log_image(name, BytesIO(png()))
+    (event,) = events(home_path, ArtifactEvent)
+    assert (event.metric_name, paths.checked(event.path)) == (name, event.path)
 
 
 def test_what_is_no_picture_is_refused(run: Run, home_path: Path, tmp_path: Path) -> None:

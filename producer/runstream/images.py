@@ -17,6 +17,8 @@ from runstream.artifacts import Upload
 from runstream.media import sniff
 from runstream_schemas.errors import InvalidValue, UnsafePath
 
+MAX_PART_BYTES = 200  # a part of a name has 255, and time, hash and ending come behind it
+
 
 @dataclass(frozen=True, slots=True)
 class Picture:
@@ -83,5 +85,6 @@ def _own_name(file: Path) -> str:
 
 def _safe(name: str) -> str:
     """Return *name* as a run's file name, with "_" for what a file name may not hold."""
-    parts = [re.sub(r"[\\:\x00-\x1f\x7f-\x9f]", "_", part).rstrip(". ")[:200] for part in PurePath(name).parts]
-    return "/".join(part for part in parts if part.strip("/")) or "image"
+    parts = [re.sub(r"[\\:\x00-\x1f\x7f-\x9f]", "_", part) for part in PurePath(name).parts]
+    short = [part.encode("utf-8", "ignore")[:MAX_PART_BYTES].decode("utf-8", "ignore").rstrip(". ") for part in parts]
+    return "/".join(part for part in short if part.strip("/")) or "image"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from runstream.values import columns, listed, normalise
 from runstream_schemas.errors import InvalidValue
+from runstream_schemas.ids import check_name
 from runstream_schemas.points import NO_STEP
 
 if TYPE_CHECKING:
@@ -34,21 +35,29 @@ def log_row(producer: Producer, known: Codes, name: str, description: str | None
     cells = [normalise(name, cell) for cell in row.values()]
     codes = known.get((name, *row)) if not description else None
     if codes is None:
-        text = checked_description(description)
-        codes = [producer.register(name, column, "row", text) for column in row]
-        known[name, *row] = codes
+        codes = known[name, *row] = _registered(producer, name, list(row), "row", description)
     producer.put_row(name, codes, cells)
 
 
 def log_table(producer: Producer, name: str, table: Mapping[str, Any], description: str) -> None:
     """Append a table's rows to the table metric *name*; a table without rows makes its columns known as empty."""
     cells = columns(name, table)
-    text = checked_description(description)
-    codes = [producer.register(name, column, "table", text) for column in cells or [None]]
+    codes = _registered(producer, name, list(cells) or [None], "table", description)
     if not any(cells.values()):
         producer.declare(codes)
     for row in zip(*cells.values(), strict=True):
         producer.put_row(name, codes, row)
+
+
+def _registered(
+    producer: Producer, name: str, names: Sequence[str | None], form: str, description: object
+) -> list[int]:
+    """Return the series of all columns, registered; of a row with one bad name none is."""
+    text = checked_description(description)
+    for column in names:
+        if column is not None:
+            check_name("column", column)
+    return [producer.register(name, column, form, text) for column in names]
 
 
 def checked_description(description: object) -> str:
