@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runstream_consumer.fold import DOOR_ONE_POINTS, Fold, Folded
+from runstream_consumer.fold import Fold, Folded
+from runstream_consumer.folding import DOOR_ONE_POINTS
 from runstream_consumer.state import FoldState
 from runstream_schemas.events import (
     Change,
@@ -246,14 +247,14 @@ def test_statistics_are_written_once_a_second_and_all_together_when_asked() -> N
         written.append([row["n"] for row in rows_of(folded, "series_stat_live")])
         fold.accept(folded)
     assert written == [[1], [], [3]]
-    assert fold.statistics() is None
+    assert fold.statistics(NOW_US) is None
     fold.accept(fold.fold(items([metric_event([(0, 9, 9.0)], [scalar()], sequence=3, first_index=3)], 3), NOW_US))
-    late = fold.statistics()
+    late = fold.statistics(NOW_US)
     assert late is not None
     assert [(row["n"], row["last_value"]) for row in rows_of(late, "series_stat_live")] == [(4, 9.0)]
     assert [(moved.from_position, moved.to_position) for moved in late.ranges] == [(4, 4)]
     fold.accept(late)
-    assert fold.statistics() is None
+    assert fold.statistics(NOW_US) is None
 
 
 def test_statistics_follow_the_rules_for_last_lowest_and_highest() -> None:
@@ -318,7 +319,7 @@ def rows_over(batches: Sequence[Sequence[Event]], doors: Iterator[bool | None]) 
                 elif table not in ("block", "seal", "batch"):
                     row.pop("block", None)
                     found.setdefault("point" if table == "point_live" else table, Counter())[_frozen(row)] += 1
-    late = fold.statistics()
+    late = fold.statistics(NOW_US)
     if late is not None:
         statistics |= {row["series_id"]: _frozen(row) for row in rows_of(late, "series_stat_live")}
     return found | {"statistics": Counter(statistics.values()), "ranges": Counter(map(str, ranges_of(fold).items()))}

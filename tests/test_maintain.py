@@ -101,7 +101,7 @@ def test_statistics_survive_a_restart_before_they_were_written(store: Store) -> 
         fold_into(store, fold, [points_event(i)])
     assert scalar_of(store, "SELECT max(n) FROM series_stat_live") == 2
     again = Fold(store.load_state())
-    late, expected = again.statistics(), fold.statistics()
+    late, expected = again.statistics(NOW_US), fold.statistics(NOW_US)
     assert late is not None
     assert expected is not None
     rows, known = (f.tables["series_stat_live"] for f in (late, expected))

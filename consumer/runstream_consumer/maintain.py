@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from runstream_consumer.blocks import seal
-from runstream_consumer.fold import Fold, is_statistics_due
+from runstream_consumer.fold import Fold
+from runstream_consumer.folding import is_statistics_due
 from runstream_consumer.rows import sort_points
 from runstream_consumer.store import Store
 from runstream_schemas.failpoint import hit
@@ -123,7 +124,7 @@ class Maintainer:
 
     def write_statistics(self) -> None:
         """Commit the statistics that no commit has written yet."""
-        late = self.fold.statistics()
+        late = self.fold.statistics(time.time_ns() // 1000)
         if late is not None:
             self.store.commit(late)
             self.fold.accept(late)

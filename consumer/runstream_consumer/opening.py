@@ -17,6 +17,8 @@ from runstream_schemas.home import network_filesystem
 TABLES_VERSION = 1
 STORAGE_VERSION = "v1.5.0"
 MEMORY_LIMIT = "1GB"
+WAL_CHECKPOINT = "64MB"
+"""With DuckDB's 16 MB live points are written to the file several times before they are sealed: 1.1 us CPU, not 0.9."""
 BLOCK_BYTES = 64 << 10
 """DuckDB's default 256 KiB leave blocks half empty where columns compress well: 10.7 bytes a point against 9.6."""
 
@@ -152,6 +154,7 @@ def _connect(path: Path, n_threads: int) -> duckdb.DuckDBPyConnection:
         "storage_compatibility_version": STORAGE_VERSION,
         "threads": n_threads,
         "memory_limit": MEMORY_LIMIT,
+        "wal_autocheckpoint": WAL_CHECKPOINT,
         "default_block_size": BLOCK_BYTES,
     }
     return duckdb.connect(str(path), config=settings)

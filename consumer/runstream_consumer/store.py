@@ -14,7 +14,8 @@ import duckdb
 import pyarrow as pa
 
 from runstream_consumer import opening
-from runstream_consumer.fold import Columns, Folded, PositionRange
+from runstream_consumer.fold import Folded
+from runstream_consumer.folding import Columns, PositionRange
 from runstream_consumer.literal import literal
 from runstream_consumer.loading import load_positions, load_state, newest_commit_no
 from runstream_consumer.source import Position
