@@ -13,8 +13,8 @@ from runstream_schemas.points import NO_STEP
 if TYPE_CHECKING:
     from runstream.producer import Producer
 
-Codes = dict[tuple[str, ...], list[int]]
-"""(metric, column, column, ...) -> the series of these columns, in this order."""
+Codes = dict[tuple[str | None, ...], list[int]]
+"""(description, metric, column, column, ...) -> the series of these columns, in this order."""
 
 
 def log_list(producer: Producer, name: str, value: Iterable[Any], description: str) -> None:
@@ -33,9 +33,10 @@ def log_row(producer: Producer, known: Codes, name: str, description: str | None
         reason = "a row has at least one column: log_row(name, x=1, y=0.4)"
         raise InvalidValue(name=name, value_type="row", reason=reason)
     cells = [normalise(name, cell) for cell in row.values()]
-    codes = known.get((name, *row)) if not description else None
+    key = (description, name, *row)
+    codes = known.get(key)
     if codes is None:
-        codes = known[name, *row] = _registered(producer, name, list(row), "row", description)
+        codes = known[key] = _registered(producer, name, list(row), "row", description)
     producer.put_row(name, codes, cells)
 
 
