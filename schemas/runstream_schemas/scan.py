@@ -200,12 +200,12 @@ class Scan:
 
 
 def scan(path: Path, offset: int = 0, next_frame: int | None = None, data: bytes | None = None) -> Scan:
-    """Iterate the frames and damaged stretches of a segment from byte `offset` on, arguments as in Scan.
+    """Iterate the frames and damaged stretches of a segment, from byte `offset` on; arguments as in Scan.
 
     Raises:
         FileNotFoundError: while iterating, if the segment has left the journal.
     """
-    return Scan(path, offset, next_frame)
+    return Scan(path, offset, next_frame, data)
 
 
 _TAIL_BYTES = 8192
