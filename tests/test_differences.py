@@ -64,7 +64,7 @@ def test_keys_are_found_by_words_in_any_order() -> None:
         ("loss", [0.5, 0.2, None], 1),
         ("train/rmse", [3.0, 4.0], 0),
         ("accuracy", [0.5, 0.9], 1),
-        ("glossary", [1.0, 2.0], 1),
+        ("glossary", [1.0, 2.0], None),
         ("loss", [0.5, 0.5], None),
         ("loss", [math.nan, 0.5], None),
         ("loss", [math.inf, 0.5, 0.4], 2),
@@ -124,7 +124,7 @@ def test_numbers_have_four_significant_digits(value: float | None, text: str) ->
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0.4, "0.4s"), (42, "42s"), (750, "12m 30s"), (3900, "1h 05m"), (273600, "3d 04h"), (None, "–")],
+    [(0.04, "40ms"), (42, "42s"), (750, "12m 30s"), (3900, "1h 05m"), (273600, "3d 04h"), (None, "–")],
 )
 def test_durations_show_their_two_greatest_units(seconds: float | None, text: str) -> None:
     """A duration is as long as it needs to be."""

@@ -3,15 +3,34 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from runstream_consumer.history import MetricInfo, RunRow
-
 from runstream_dashboard import figures, formats, palette
 
-# Words that make the lower value the better one.
-_LOWER_IS_BETTER = ("loss", "error", "err", "mse", "mae", "rmse", "perplexity", "time", "latency")
+# Words that tell which way is better; of any other metric nobody can know.
+_LOWER = frozenset({"loss", "error", "err", "mse", "mae", "rmse", "perplexity", "latency", "wer", "cer", "fid", "nll"})
+_HIGHER = frozenset(
+    {
+        "accuracy",
+        "acc",
+        "f1",
+        "auc",
+        "auroc",
+        "precision",
+        "recall",
+        "score",
+        "r2",
+        "map",
+        "bleu",
+        "iou",
+        "dice",
+        "psnr",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +48,21 @@ class Line:
         return len(set(self.texts)) > 1
 
 
-def lower_is_better(metric: str) -> bool:
-    """Say whether a metric of this name is the better the lower it is."""
-    leaf = metric.rsplit("/", 1)[-1].lower().replace("-", "_")
-    return any(word in leaf.split("_") or leaf.endswith(word) for word in _LOWER_IS_BETTER)
+def direction(metric: str) -> Literal["lower", "higher"] | None:
+    """Return which way a metric of this name gets better; None where its name does not tell."""
+    words = set(re.split(r"[^a-z0-9]+", metric.rsplit("/", 1)[-1].lower()))
+    if words & _LOWER:
+        return "lower"
+    return "higher" if words & _HIGHER else None
 
 
 def best_of(metric: str, values: Sequence[float | None]) -> int | None:
-    """Return the place of the best value; None when fewer than two runs have one, or all are equal."""
+    """Return the place of the best value; None when the name tells no direction, or no two values differ."""
+    way = direction(metric)
     known = [(value, place) for place, value in enumerate(values) if value is not None and math.isfinite(value)]
-    if len({value for value, _ in known}) < 2:
+    if way is None or len({value for value, _ in known}) < 2:
         return None
-    value = min(known)[0] if lower_is_better(metric) else max(known)[0]
+    value = min(known)[0] if way == "lower" else max(known)[0]
     return next(place for each, place in known if each == value)
 
 
@@ -135,7 +157,7 @@ def points(
 def first_axes(keys: Sequence[str]) -> tuple[str, str]:
     """Return what to draw at first: a result (y) against something that was set (x), where there are such."""
     metrics = [key for key in keys if key.startswith("metric ")]
-    y = next((key for key in metrics if lower_is_better(key)), metrics[-1] if metrics else keys[-1])
+    y = next((key for key in metrics if direction(key.removeprefix("metric "))), metrics[-1] if metrics else keys[-1])
     rest = [key for key in keys if key != y]
     x = next((key for key in rest if key.startswith("property ")), rest[0])
     return x, y

@@ -36,12 +36,14 @@ def count(value: int) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """Write a length of time in its two greatest units: 42s, 12m 30s, 1h 05m, 3d 04h; an en dash for None."""
+    """Write a length of time in its two greatest units: 40ms, 42s, 12m 30s, 1h 05m, 3d 04h; an en dash for None."""
     if seconds is None:
         return "–"
     s = max(0.0, seconds)
+    if s < _SECOND:
+        return f"{s * 1000:.0f}ms"
     if s < _MINUTE:
-        return f"{s:.0f}s" if s >= 1 or s == 0 else f"{s:.1f}s"
+        return f"{s:.0f}s"
     if s < _HOUR:
         return f"{int(s // _MINUTE)}m {int(s % _MINUTE):02d}s"
     if s < _DAY:

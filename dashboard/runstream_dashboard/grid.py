@@ -69,11 +69,13 @@ def describe_runs(rows: Sequence[RunRow]) -> list[dict[str, Any]]:
 def describe_metrics(metrics: Sequence[MetricInfo]) -> list[dict[str, Any]]:
     """Return the charts of a grid, first logged first: a curve where there are numbers, a card of values elsewhere."""
     found: dict[str, dict[str, Any]] = {}
+    is_single = len({metric.run_id for metric in metrics}) == 1
     for metric in metrics:
         if metric.form not in _FORMS or metric.column_name is not None:
             continue
         chart = found.setdefault(metric.name, {"name": metric.name, "kind": "text", "values": []})
-        if metric.n_numeric:
+        # A single value of each of several runs is a list of values; anything longer, and one run's value, is a chart.
+        if metric.n_numeric and (metric.n > 1 or is_single):
             chart["kind"] = "line"
         last = metric.last_text if metric.last_text is not None else formats.number(metric.last_value)
         chart["values"].append([metric.run_id, last])
@@ -108,8 +110,9 @@ def _curves(
     keys = tuple((row.run_id, name, None) for name in names for row in rows if (row.run_id, name) in have)
     if not keys or told.get("hidden"):
         return []
-    # A power of two: viewers with windows of about the same width share one answer.
-    columns = 1 << (int(told.get("columns", FIRST_COLUMNS)) - 1).bit_length()
+    # A power of two: viewers with windows of about the same width share one answer. The history gives up to twice
+    # as many, so the greatest that is not wider than the chart is fine enough.
+    columns = 1 << (int(told.get("columns", FIRST_COLUMNS)).bit_length() - 1)
     return [frames.curve_of(chart) for chart in live.charts(mark, keys, view.x, view.zoom, columns)]
 
 

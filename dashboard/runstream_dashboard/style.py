@@ -14,6 +14,8 @@ _RULES = """<style>
 [data-testid="stMetric"] { padding: .7rem .9rem; }
 [data-testid="stMetricValue"] { font-size: 1.35rem; font-variant-numeric: tabular-nums; }
 .st-key-rs-badge { font-variant-numeric: tabular-nums; font-size: .92rem; }
+/* An element that is being renewed keeps its look: a page that ticks must not breathe. */
+[data-stale="true"] { opacity: 1 !important; transition: none !important; }
 .st-key-rs-badge p { font-size: .92rem; }
 </style>"""
 

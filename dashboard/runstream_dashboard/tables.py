@@ -17,6 +17,8 @@ from runstream_dashboard.differences import Line
 RUN_COLUMNS = ("status", "experiment", "tags", "duration", "started", "user", "host", "id")
 _FIRST_COLUMNS = ("run:status", "run:experiment", "run:tags", "run:duration", "run:started")
 _FIRST_METRICS = 4
+# The machine's own figures: never the first to look at.
+_MACHINE = "system/"
 _FIRST_PROPERTIES = 4
 # Properties that describe where a run came from, not what was tried: offered, but not shown at first.
 _BACKGROUND = ("git.", "python.", "host.", "system.")
@@ -32,8 +34,15 @@ class Choice:
 
 def choices(rows: Sequence[RunRow], metrics: Iterable[MetricInfo]) -> Choice:
     """Return the columns that these runs fill; the first numbers, properties and tags logged come first."""
-    numeric = dict.fromkeys(m.name for m in metrics if m.form == "scalar" and m.n_numeric and m.column_name is None)
-    names = sorted(numeric, key=lambda name: name.startswith("system/"))
+    # By their place in their own run, so that every experiment on the page brings its first ones to the front.
+    place: dict[str, int] = {}
+    n_seen: dict[str, int] = {}
+    for metric in metrics:
+        if metric.form != "scalar" or not metric.n_numeric or metric.column_name is not None:
+            continue
+        n_seen[metric.run_id] = n_seen.get(metric.run_id, 0) + 1
+        place[metric.name] = min(n_seen[metric.run_id], place.get(metric.name, n_seen[metric.run_id]))
+    names = sorted(place, key=lambda name: (name.startswith(_MACHINE), place[name]))
     properties = dict.fromkeys(key for row in rows for key in row.properties)
     tags = dict.fromkeys(key for row in rows for key in row.tags)
     shown = [key for key in properties if not key.startswith(_BACKGROUND)]
@@ -46,10 +55,21 @@ def choices(rows: Sequence[RunRow], metrics: Iterable[MetricInfo]) -> Choice:
         ),
         first=(
             *_FIRST_COLUMNS,
-            *(f"metric:{name}" for name in names[:_FIRST_METRICS] if not name.startswith("system/")),
+            *(f"metric:{name}" for name in names[:_FIRST_METRICS] if not name.startswith(_MACHINE)),
             *(f"property:{key}" for key in shown[:_FIRST_PROPERTIES]),
         ),
     )
+
+
+def examples(rows: Sequence[RunRow], an_experiment: int = 2, most: int = 12) -> tuple[str, ...]:
+    """Return the ids of a few runs of each experiment among `rows`, enough to know what they log."""
+    n_seen: dict[str, int] = {}
+    chosen = []
+    for row in rows:
+        n_seen[row.experiment] = n_seen.get(row.experiment, 0) + 1
+        if n_seen[row.experiment] <= an_experiment:
+            chosen.append(row.run_id)
+    return tuple(chosen[:most])
 
 
 def colour_of(row: RunRow) -> int:
@@ -134,7 +154,7 @@ def metric_table(metrics: Sequence[MetricInfo]) -> pd.DataFrame:
 def key_metrics(metrics: Iterable[MetricInfo]) -> list[MetricInfo]:
     """Return the numbers logged by `log`, first logged first, without the machine's own figures."""
     plain = [m for m in metrics if m.form == "scalar" and m.n_numeric and m.column_name is None]
-    return [m for m in plain if not m.name.startswith("system/")] or plain
+    return [m for m in plain if not m.name.startswith(_MACHINE)] or plain
 
 
 def summary(row: RunRow) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import streamlit as st
-from runstream_consumer.history import RunRow
 
+from runstream_consumer.history import RunRow
 from runstream_dashboard import address, grid, heading, live, states
 
 DEFAULT_RUNS = 5
@@ -17,8 +17,10 @@ def _chosen() -> tuple[str, ...]:
     kept = tuple(st.session_state.get("chosen", ()))
     if kept:
         return kept
-    newest = live.run_page(live.slow(live.watermark()), page_size=DEFAULT_RUNS)
-    return tuple(row.run_id for row in newest.rows)
+    when = live.slow(live.watermark())
+    newest = live.run_page(when, page_size=1).rows
+    same = live.run_page(when, experiment=newest[0].experiment, page_size=DEFAULT_RUNS).rows if newest else []
+    return tuple(row.run_id for row in same)
 
 
 def _title(rows: list[RunRow]) -> str:

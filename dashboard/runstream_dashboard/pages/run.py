@@ -68,7 +68,7 @@ def _overview(row: RunRow, metrics: list[MetricInfo]) -> None:
             for text in tables.tag_texts(row.tags):
                 st.badge(text, color="violet")
         if row.properties:
-            st.dataframe(tables.pairs(row.properties, "Property"), hide_index=True, height=260, alt="Properties")
+            st.dataframe(tables.pairs(row.properties, "Property"), hide_index=True, alt="Properties")
         elif not row.tags:
             st.caption("None.")
 

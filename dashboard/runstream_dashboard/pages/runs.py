@@ -108,7 +108,7 @@ def _config(columns: Sequence[str]) -> dict[str, Any]:
             config[column] = c.TextColumn(name)
     config["run:status"] = c.MultiselectColumn("Status", options=STATES, color=STATE_COLOURS, width=125)
     config["run:tags"] = c.ListColumn("Tags", width=180)
-    config["spark"] = c.LineChartColumn(next(iter(tables.named(columns, "metric")), ""), width=110)
+    config["spark"] = c.LineChartColumn("Curve", width=110, help=next(iter(tables.named(columns, "metric")), ""))
     return config
 
 
@@ -175,7 +175,7 @@ def _renewed() -> None:
         return
     if st.session_state.pop("rs-was-empty", False) and answer.total == 1:
         st.switch_page(pages.named("run"), query_params={"run": answer.rows[0].run_id})
-    known = live.metric_list(when, tuple(row.run_id for row in answer.rows[:8])) if answer.rows else []
+    known = live.metric_list(when, tables.examples(answer.rows))
     columns = _columns(asked["columns"], tables.choices(answer.rows, known))
     _know(answer, tables.named(columns, "metric"))
     if tables.named(columns, "metric") != metrics:

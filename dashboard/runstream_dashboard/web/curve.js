@@ -56,6 +56,7 @@ function quantile(sorted, share) {
 const CLIP_SHARE = [0.01, 0.985];
 // Only what lies this far outside the rest, in spans of the rest, is an outlier.
 const CLIP_BEYOND = 0.35;
+const CLIP_FROM = 200;
 
 /**
  * The y range of the given pieces [(curve, from, to)]: { low, high, cutLow, cutHigh }, cut = the extreme left out.
@@ -78,7 +79,8 @@ export function rangeOf(pieces, clip, positive) {
   const l = Float64Array.from(lows).sort();
   const h = Float64Array.from(highs).sort();
   const range = { low: l[0], high: h[h.length - 1], cutLow: null, cutHigh: null };
-  if (!clip || l.length < 20) return range;
+  // In a short curve an extreme is part of its shape, such as the start of a training.
+  if (!clip || !pieces.some(([, from, to]) => to - from >= CLIP_FROM)) return range;
   const low = quantile(l, CLIP_SHARE[0]);
   const high = quantile(h, CLIP_SHARE[1]);
   const beyond = (high - low) * CLIP_BEYOND;

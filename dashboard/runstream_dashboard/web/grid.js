@@ -303,7 +303,8 @@ class Grid {
   }
 
   hover(chart, left, top) {
-    if (this.pointing || left < 0 || !chart.plot) return;
+    // Charts report their cursor after every redraw too: only the one under the pointer has something to say.
+    if (this.pointing || left < 0 || !chart.plot?.over.matches(":hover")) return;
     const x = chart.plot.posToVal(left, "x");
     const y = chart.plot.posToVal(top, "y");
     this.hovered = { chart, x };
