@@ -190,7 +190,7 @@ class Filed:
 
 
 @cache
-def _instance(pid: int) -> duckdb.DuckDBPyConnection:
+def _instance(_pid: int) -> duckdb.DuckDBPyConnection:
     """The in-memory database of this process through which histories are read; a forked child makes its own."""
     connection = duckdb.connect(":memory:")
     load_extensions(connection)

@@ -153,7 +153,10 @@ ORDER BY list_position([{names}], run_id), min((producer_id, first_index)), name
     return [MetricInfo(*row) for row in _fetch(access, statement)]
 
 
-_ARTIFACT = "run_id, path, size_bytes, sha256, content_type, location, {content}, metric_name, epoch_us(logged_at), version, newest"
+_ARTIFACT = (
+    "run_id, path, size_bytes, sha256, content_type, location, {content}, metric_name, epoch_us(logged_at), version, "
+    "newest"
+)
 
 
 def artifacts(access: Access, run_id: str, versions: bool = False) -> list[ArtifactRow]:
@@ -214,14 +217,15 @@ def positions(access: Access) -> list[PositionRow]:
 
 def tables(access: Access) -> list[TableDoc]:
     """See History.tables."""
-    own = "database_name = current_database() AND schema_name = 'main'"
     rows = _fetch(
         access,
-        f"""
+        """
 SELECT v.view_name, v.comment, c.column_name, c.data_type, c.comment
-FROM duckdb_views() AS v JOIN duckdb_columns() AS c ON c.table_name = v.view_name AND c.database_name = v.database_name
-     AND c.schema_name = v.schema_name
-WHERE v.{own.replace("AND ", "AND v.")} AND NOT v.internal ORDER BY v.view_oid, c.column_index""",
+FROM duckdb_views() AS v
+JOIN duckdb_columns() AS c ON c.table_oid = v.view_oid AND c.database_name = v.database_name
+WHERE v.database_name = current_database() AND v.schema_name = 'main' AND NOT v.internal
+  AND v.view_name <> 'series_newest'
+ORDER BY v.view_oid, c.column_index""",
     )
     docs: dict[str, TableDoc] = {}
     for view, comment, column, data_type, meaning in rows:

@@ -181,7 +181,8 @@ def sort_expression(sort: str) -> tuple[str, str]:
     figure, name = (called[1], called[2]) if called else ("last", key)
     join = f"""
     LEFT JOIN (SELECT run_id, {_FIGURES[figure]} AS figure FROM series
-               WHERE name = {literal(name)} AND column_name IS NULL AND n > 0 GROUP BY run_id) AS f ON f.run_id = r.run_id
+               WHERE name = {literal(name)} AND column_name IS NULL AND n > 0 GROUP BY run_id) AS f
+           ON f.run_id = r.run_id
     LEFT JOIN (SELECT run_id, value FROM property WHERE key = {literal(name)}) AS p ON p.run_id = r.run_id"""
     by = f"coalesce(f.figure, try_cast(p.value AS DOUBLE)) {direction} NULLS LAST, p.value {direction} NULLS LAST"
     return by, join

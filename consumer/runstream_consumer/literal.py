@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
@@ -95,7 +96,7 @@ def _placeholders(source: bytes) -> list[tuple[int, int, int | str | None]]:
     """The placeholders as (first byte, byte behind, number, name or None for a bare question mark)."""
     tokens = [begin for begin, _ in duckdb.tokenize(source.decode())] + [len(source)]
     found: list[tuple[int, int, int | str | None]] = []
-    for here, (begin, behind) in enumerate(zip(tokens, tokens[1:], strict=False)):
+    for here, (begin, behind) in enumerate(pairwise(tokens)):
         numbered = _NUMBERED.match(source, begin, behind)
         if numbered:
             digits = numbered[1] or numbered[2]

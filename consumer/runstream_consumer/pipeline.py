@@ -85,7 +85,8 @@ SELECT (SELECT us FROM late),
        (SELECT coalesce(sum(n_events), 0) FROM fresh) / {RATE_S},
        (SELECT coalesce(sum(n) FILTER (topic = 2), 0) FROM fresh) / {RATE_S},
        (SELECT coalesce(sum(1), 0) FROM dead_letter_log), (SELECT coalesce(sum(n_lost), 0) FROM run),
-       (SELECT list({{'partition': partition, 'next': next_position, 'at': folded_at, 'rate': rate}} ORDER BY partition) FROM place),
+       (SELECT list({{'partition': partition, 'next': next_position, 'at': folded_at, 'rate': rate}} ORDER BY partition)
+        FROM place),
        (SELECT max(sealed_at) FROM seal),
        (SELECT list({{'workspace': workspace, 'experiment': experiment, 'n_runs': n_runs, 'n_points': n_points}}
                     ORDER BY n_points DESC)

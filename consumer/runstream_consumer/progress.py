@@ -71,7 +71,7 @@ SELECT (SELECT max(commit_no) FROM position_log),
         n_events=n_events or 0,
         behind_s=behind_s,
         behind_events=behind_events,
-        source=f"{'Kafka' if kind == 'kafka' else 'the journals'} {'through' if access.is_served else 'in'} {access.where}",
+        source=f"{'Kafka' if kind == 'kafka' else 'journals'} {'through' if access.is_served else 'in'} {access.where}",
         state=_state(pulse_now, behind_s, behind_events, is_running),
     )
 

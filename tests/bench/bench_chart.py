@@ -21,7 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from runstream_consumer import serve
-from runstream_consumer.history import History, connect
+from runstream_consumer.history import History
 from runstream_consumer.store import Store
 from runstream_schemas.home import Home
 from tests.bench.histories import LONG_METRIC, LONG_RUN, Builder, metric_names, mixed, run_id_of

@@ -20,8 +20,8 @@ from runstream_schemas.events import (
     Series,
     StatusChanged,
     TagEvent,
+    topic_for,
 )
-from runstream_schemas.events import topic_for
 from runstream_schemas.ids import uuid7
 from runstream_schemas.points import FLOAT, KIND_BITS, MAX_EVENT_POINTS, RECORD_BYTES
 
