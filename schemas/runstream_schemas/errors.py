@@ -29,37 +29,74 @@ which thing, and what to do next. `message` is a template over the fields; `retr
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
+from runstream_schemas.log_errors import (
+    BrokerUnreachable,
+    CommitUnknown,
+    Fenced,
+    JournalShrunk,
+    LogTruncated,
+    OffsetsExpired,
+    ProducerRefused,
+    SourceError,
+    StoreError,
+    StoreForeign,
+    StoreLocked,
+    StoreUnopenable,
+    StoreVersion,
+    TopicDeleted,
+    TopicMissing,
+    TopicRecreated,
+    TopicTooSmall,
+)
+from runstream_schemas.root_error import RunstreamError
 
-def _restored(kind: type[RunstreamError], fields: Mapping[str, object]) -> RunstreamError:
-    error = kind.__new__(kind)
-    error.__dict__.update(fields)
-    return error
-
-
-class RunstreamError(Exception):
-    """The root of the tree: catch it to catch whatever runstream raises."""
-
-    message: ClassVar[str] = "something went wrong in runstream"
-    retriable: ClassVar[bool] = False
-
-    def __str__(self) -> str:
-        return self.message.format_map(vars(self))
-
-    def __reduce__(self) -> tuple[object, ...]:
-        """Pickle by fields: the default calls the class with positional `args`, which are empty here."""
-        return _restored, (type(self), self.__dict__)
-
-
-class StoreError(RunstreamError):
-    """Something about the history file; raised by whoever opens or writes it."""
-
-
-class SourceError(RunstreamError):
-    """Something about the event log that reading on would hide; the consumer stops and says so."""
+__all__ = [
+    "RunstreamError",
+    "StoreError",
+    "SourceError",
+    "InvalidName",
+    "InvalidValue",
+    "InvalidStep",
+    "TooLarge",
+    "MetricFormClash",
+    "PropertyExists",
+    "UnsafePath",
+    "ArtifactNotFound",
+    "ConfigError",
+    "UnknownSetting",
+    "PlatformUnsupported",
+    "ExtraMissing",
+    "EncodeError",
+    "DecodeError",
+    "SegmentDamaged",
+    "JournalUnavailable",
+    "FlushTimeout",
+    "NotYetFolded",
+    "RunNotFound",
+    "HistoryUnreachable",
+    "HistoryBusy",
+    "FilterError",
+    "InvalidLiteral",
+    "StatementFailed",
+    "Fenced",
+    "StoreLocked",
+    "StoreVersion",
+    "StoreForeign",
+    "StoreUnopenable",
+    "CommitUnknown",
+    "BrokerUnreachable",
+    "TopicMissing",
+    "TopicRecreated",
+    "TopicDeleted",
+    "OffsetsExpired",
+    "LogTruncated",
+    "JournalShrunk",
+    "TopicTooSmall",
+    "ProducerRefused",
+]
 
 
 @dataclass(eq=False)
@@ -317,172 +354,3 @@ class StatementFailed(RunstreamError, ValueError):
     message = "{reason}"
     statement: str
     reason: str
-
-
-@dataclass(eq=False)
-class Fenced(StoreError):
-    """Another consumer has moved this partition's position."""
-
-    message = (
-        "partition {partition} stands at {stored}, not at {expected}: another consumer writes this history; "
-        "stop one of the two"
-    )
-    partition: str
-    expected: int
-    stored: int
-
-
-@dataclass(eq=False)
-class StoreLocked(StoreError):
-    """A second consumer on one history file."""
-
-    message = "{path} belongs to a running consumer ({holder}); use that one or stop it first"
-    path: str
-    holder: str
-
-
-@dataclass(eq=False)
-class StoreVersion(StoreError):
-    """A history file written by a newer runstream."""
-
-    message = "{path} has tables of version {found}, this runstream knows {supported}; upgrade runstream"
-    path: str
-    found: object
-    supported: object
-
-
-@dataclass(eq=False)
-class StoreForeign(StoreError):
-    """A history file that was folded from another event log."""
-
-    message = (
-        "{path} holds the history of {stored_source}, not of {source}; set RUNSTREAM_HOME to another folder "
-        "for this source, or RUNSTREAM_BROKERS back"
-    )
-    path: str
-    stored_source: str
-    source: str
-
-
-@dataclass(eq=False)
-class StoreUnopenable(StoreError):
-    """A history file that does not open and could not be rebuilt."""
-
-    message = "{path} does not open: {cause}; it was set aside, start the consumer to rebuild it from the log"
-    path: str
-    cause: object
-
-
-@dataclass(eq=False)
-class CommitUnknown(StoreError):
-    """COMMIT raised: the batch may or may not be durable, so this process must end and read the positions again."""
-
-    message = "it is unknown whether a commit to {path} took effect: {cause}; restart the consumer"
-    path: str
-    cause: object
-    retriable = True
-
-
-@dataclass(eq=False)
-class BrokerUnreachable(SourceError):
-    """No broker answers."""
-
-    brokers: str
-    log_lines: Sequence[str] = ()
-    retriable = True
-
-    def __str__(self) -> str:
-        said = "; the client said: " + " | ".join(self.log_lines) if self.log_lines else ""
-        return f"no Kafka broker answers at {self.brokers}{said}; check RUNSTREAM_BROKERS and RUNSTREAM_KAFKA_*"
-
-
-@dataclass(eq=False)
-class TopicMissing(SourceError):
-    """A topic that was never created."""
-
-    message = "topic {topic} does not exist; create it with `runstream topics create`"
-    topic: str
-
-
-@dataclass(eq=False)
-class TopicRecreated(SourceError):
-    """The topic has another id than the one whose offsets are stored."""
-
-    message = (
-        "topic {topic} was deleted and created again (id {stored_id} is now {found_id}); its stored offsets "
-        "mean nothing there: fold it into a new home (RUNSTREAM_HOME), or bring the old topic back"
-    )
-    topic: str
-    stored_id: str
-    found_id: str
-
-
-@dataclass(eq=False)
-class TopicDeleted(SourceError):
-    """A topic that was being read is gone."""
-
-    message = "topic {topic} was deleted; the history is kept, restore the topic or start a new home"
-    topic: str
-
-
-@dataclass(eq=False)
-class OffsetsExpired(SourceError):
-    """Retention removed events that were not folded."""
-
-    message = (
-        "{topic}/{partition}: the events from {position} to below {beginning} were removed by retention before "
-        "they were folded; set retention.ms=-1 (`runstream topics check`) and fold what is left into a new home"
-    )
-    topic: str
-    partition: int
-    position: int
-    beginning: int
-
-
-@dataclass(eq=False)
-class LogTruncated(SourceError):
-    """The broker's log is shorter than, or differs from, what was folded."""
-
-    message = (
-        "{topic}/{partition} ends at {end} or holds other events than those folded up to {position}: the "
-        "broker lost data; restore it, or fold into a new home"
-    )
-    topic: str
-    partition: int
-    position: int
-    end: int
-
-
-@dataclass(eq=False)
-class JournalShrunk(SourceError):
-    """A journal that holds fewer frames than were folded from it (power loss, or files removed)."""
-
-    message = (
-        "the journal of producer {producer_id} ends at frame {end}, {position} were folded: files were "
-        "removed or lost with power; the history keeps what it has"
-    )
-    producer_id: str
-    position: int
-    end: int
-
-
-@dataclass(eq=False)
-class TopicTooSmall(SourceError):
-    """A topic whose message limit is below an event's largest size."""
-
-    message = (
-        "topic {topic} takes messages of {limit:,} bytes, events need {needed:,}; raise max.message.bytes, "
-        "events wait in the journal until then"
-    )
-    topic: str
-    limit: int
-    needed: int
-
-
-@dataclass(eq=False)
-class ProducerRefused(SourceError):
-    """The broker refused a record for good; the client was replaced and the journal kept."""
-
-    message = "the broker refused events for {topic}: {cause}; they stay in the journal, fix it and they go out"
-    topic: str
-    cause: object
