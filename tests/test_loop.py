@@ -23,7 +23,7 @@ from runstream_consumer.fold_lock import fold_lock, is_held
 from runstream_consumer.loop import Consumer, catch_up, caught_up
 from runstream_consumer.serve import read_server
 from runstream_consumer.store import Store
-from runstream_schemas.errors import CommitUnknown, HistoryBusy, StoreLocked
+from runstream_schemas.errors import CommitUnknown, HistoryBusy, StoreLocked, StoreUnopenable
 from runstream_schemas.home import Home
 from tests.staged import Staged, frames
 from tests.waiting import until
@@ -197,9 +197,30 @@ def test_an_unknown_commit_ends_the_consumer(settings: Config, monkeypatch: pyte
     assert rows(settings, POINTS) == [(10, 45.0, 9)]
 
 
+def test_a_removed_history_file_ends_the_consumer(settings: Config) -> None:
+    """Folding into a file that has no name any more would lose it all: the consumer stops and says so."""
+    consumer = Consumer(settings)
+
+    def remove() -> None:
+        consumer.started.wait(60)
+        settings.home.history_path.unlink()
+
+    threading.Thread(target=remove).start()
+    with pytest.raises(StoreUnopenable, match="removed or replaced"):
+        consumer.run()
+
+
+def test_outboxes_are_left_to_their_sender(settings: Config) -> None:
+    """What is on its way to Kafka is not folded from its journal: acknowledged parts of it are gone."""
+    Staged.begin(settings.home, role="outbox").die()
+    catch_up(settings)
+
+    assert rows(settings, "SELECT count(*) FROM run_event WHERE sequence >= 0") == [(0,)]
+
+
 def test_a_backlog_goes_through_the_first_door(settings: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     """Many waiting points are committed in large batches, straight into the sealed table."""
-    monkeypatch.setattr("runstream_consumer.fold.DOOR_ONE_POINTS", 1000)
+    monkeypatch.setattr("runstream_consumer.folding.DOOR_ONE_POINTS", 1000)
     dead_producer(settings.home, 2000)
     catch_up(settings)
 

@@ -133,8 +133,10 @@ class JournalReader:
                 yield from self._taken(item)
         except SegmentDamaged as e:
             end = int(Path(e.path).name.partition("-")[2].partition(".")[0])
+            if end <= self.next_frame:
+                return
             yield Undecodable(self.producer_id, self.next_frame, end, b"", str(e.cause), e.path, e.offset)
-            self.next_frame = max(end, self.next_frame)
+            self.next_frame = end
 
     def _read_growing(self) -> Iterator[Record | Undecodable]:
         """What is new in the current segment of the journal."""

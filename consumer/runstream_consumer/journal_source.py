@@ -16,7 +16,9 @@ import structlog
 from runstream_consumer.archive import archived_producers
 from runstream_consumer.journal_reader import JournalReader
 from runstream_consumer.source import Lag, Position, Record, Undecodable
+from runstream_schemas.errors import SegmentDamaged
 from runstream_schemas.home import Home
+from runstream_schemas.scan import read_header
 
 _PAUSE_S = 0.02
 _MAX_PAUSE_S = 0.25
@@ -28,7 +30,7 @@ class JournalSource:
     """A `Source` over the journals below one home: growing, closed and archived ones.
 
     Attributes:
-        closed: producers whose journals are read to their end; they are not looked at again.
+        closed: producers whose journals are read to their end, or are outboxes; they are not looked at again.
         shrunk: producers whose journals end before what was folded from them, and where.
     """
 
@@ -65,6 +67,10 @@ class JournalSource:
             # A look that takes long, with very many producers, is taken less often.
             pause_s = min(max(_PAUSE_S, 10 * (now - began)), _MAX_PAUSE_S)
             time.sleep(min(pause_s, deadline - now))
+
+    def reaches_back(self) -> bool:
+        """Always: what leaves a journal goes into the archive."""
+        return True
 
     def check(self) -> None:
         """Nothing to look for: what a journal lacks shows when it is read (`shrunk`, and damage in `poll`)."""
@@ -109,7 +115,10 @@ class JournalSource:
 
     def _discover(self) -> None:
         """Adopt producers that were born since the last look."""
-        changed_at_ns = os.stat(self._home.journal_dir).st_mtime_ns
+        try:
+            changed_at_ns = os.stat(self._home.journal_dir).st_mtime_ns
+        except FileNotFoundError:
+            return
         if changed_at_ns == self._listed_at_ns:
             return
         for producer in self._home.producers():
@@ -121,5 +130,16 @@ class JournalSource:
     def _adopt(self, producer_id: str) -> None:
         if producer_id in self._readers or producer_id in self.closed:
             return
+        if self._is_outbox(producer_id):
+            # Its events go to Kafka, and the segments that are acknowledged are gone: no log to fold.
+            self.closed.add(producer_id)
+            return
         position = self._positions.get(producer_id)
         self._readers[producer_id] = JournalReader(self._home, producer_id, position.next_position if position else 0)
+
+    def _is_outbox(self, producer_id: str) -> bool:
+        try:
+            segments = self._home.producer(producer_id).segments()
+            return bool(segments) and read_header(segments[-1][1]).role == "outbox"
+        except (FileNotFoundError, SegmentDamaged):
+            return False

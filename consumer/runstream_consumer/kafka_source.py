@@ -130,6 +130,14 @@ class KafkaSource:
         self._look_for_stall(has_records=bool(records))
         return records
 
+    def reaches_back(self) -> bool:
+        """Does every partition still begin at its first event? Retention may have taken some.
+
+        Raises:
+            BrokerUnreachable: no answer; trying again later may help.
+        """
+        return not any(self._watch.look().beginnings.values())
+
     def check(self) -> None:
         """Raise what the watch has found. A broker that is away is no error here: see `away`.
 

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,14 @@ from runstream_consumer.monitor import Monitor
 from runstream_consumer.source import Record, Source, Undecodable
 from runstream_consumer.store import DeadLetter, Store
 from runstream_schemas.codec import decode
-from runstream_schemas.errors import DecodeError, HistoryBusy, JournalUnavailable, SegmentDamaged, StoreLocked
+from runstream_schemas.errors import (
+    DecodeError,
+    HistoryBusy,
+    JournalUnavailable,
+    SegmentDamaged,
+    StoreLocked,
+    StoreUnopenable,
+)
 from runstream_schemas.events import Event
 from runstream_schemas.home import Home
 from runstream_schemas.recovery import recover
@@ -58,13 +66,24 @@ class Pipeline:
         """Start the source behind what the store has."""
         self.source = source
         self.store = store
+        self._inode = _inode(store.path)
         self.fold = Fold(store.load_state())
         source.start(store.positions())
         # Only Kafka has topic ids; they are stored beside the positions.
         self.fold.topic_ids = getattr(source, "topic_ids", self.fold.topic_ids)
 
+    def check_file(self) -> None:
+        """Look whether the history file is still the one that is being written.
+
+        Raises:
+            StoreUnopenable: it was removed or replaced; what is folded from now on would go nowhere.
+        """
+        if _inode(self.store.path) != self._inode:
+            cause = "it was removed or replaced while the consumer wrote it"
+            raise StoreUnopenable(str(self.store.path), cause)
+
     def turn(self, timeout_s: float, monitor: Monitor | None = None) -> int:
-        """Poll, decode, fold and commit one batch; returns the bytes of its events, 0 if there were none.
+        """Poll, decode, fold and commit one batch; returns about the bytes of its events, 0 only if there were none.
 
         Raises:
             SourceError: reading on would hide a loss.
@@ -94,7 +113,14 @@ class Pipeline:
                 stage=letter.stage,
                 reason=letter.error_message,
             )
-        return sum(len(item.value) for item in items)
+        return sum(len(item.value) + 1 for item in items)
+
+
+def _inode(path: Path) -> int | None:
+    try:
+        return path.stat().st_ino
+    except FileNotFoundError:
+        return None
 
 
 def decode_all(items: Sequence[Record | Undecodable]) -> tuple[list[tuple[Record, Event]], list[DeadLetter]]:
@@ -158,7 +184,8 @@ class Consumer:
             stack.enter_context(self._signals())
             source = open_source(self.config)
             stack.callback(source.close)
-            store = Store.open(home.history_path, source.kind, source.identity)
+            may_rebuild = source.reaches_back()
+            store = Store.open(home.history_path, source.kind, source.identity, may_rebuild=may_rebuild)
             stack.callback(store.close)
             for note in store.notes:
                 _log.warning(note, path=str(store.path))
@@ -200,13 +227,15 @@ class Consumer:
 
     def _report(self, pipeline: Pipeline) -> None:
         pipeline.source.check()
+        pipeline.check_file()
         lags = pipeline.source.lag()
         self.monitor.behind(lags)
         if self._server is not None:
             self._server.tell(lags)
             late = self._server.runaway(RUNAWAY_S)
             if late is not None:
-                _log.warning("a reader's statement keeps a core busy", seconds=round(late.running_s), sql=late.statement)
+                seconds = round(late.running_s)
+                _log.warning("a reader's statement keeps a core busy", seconds=seconds, sql=late.statement)
         mirror = getattr(pipeline.source, "mirror", None)
         if mirror is not None:
             mirror({name: at.next_position for name, at in pipeline.store.positions().items()})

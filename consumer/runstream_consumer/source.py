@@ -94,6 +94,9 @@ class Source(Protocol):
     def poll(self, max_bytes: int, timeout_s: float) -> Sequence[Record | Undecodable]:
         """The next records, in order within each partition: about `max_bytes` at most, none after `timeout_s`."""
 
+    def reaches_back(self) -> bool:
+        """Does the log still hold its first event, so that tables may be built anew from it?"""
+
     def check(self) -> None:
         """Look for what polling cannot show (log gone, recreated, truncated).
 
