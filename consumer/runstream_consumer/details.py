@@ -159,9 +159,9 @@ _ARTIFACT = (
 )
 
 
-def artifacts(access: Access, run_id: str, versions: bool = False) -> list[ArtifactRow]:
+def artifacts(access: Access, run_id: str, versions: bool = False, contents: bool = False) -> list[ArtifactRow]:
     """See History.artifacts."""
-    columns = _ARTIFACT.format(content="NULL")
+    columns = _ARTIFACT.format(content="content" if contents else "NULL")
     newest = "" if versions else "AND newest"
     rows = _fetch(
         access, f"SELECT {columns} FROM artifact WHERE run_id = {literal(run_id)} {newest} ORDER BY path, version"

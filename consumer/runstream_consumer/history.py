@@ -263,9 +263,9 @@ class History:
         """Return the properties of a run. Raises RunNotFound."""
         return dict(self.run(run_id).properties)
 
-    def artifacts(self, run_id: str, versions: bool = False) -> list[ArtifactRow]:
-        """Return the files of a run by path, without their bytes; *versions*: the overwritten ones too."""
-        return details.artifacts(self._access, run_id, versions)
+    def artifacts(self, run_id: str, versions: bool = False, contents: bool = False) -> list[ArtifactRow]:
+        """Return a run's files by path; *versions*: overwritten ones too; *contents*: with the bytes of small ones."""
+        return details.artifacts(self._access, run_id, versions, contents)
 
     def artifact(self, run_id: str, path: str, version: int | None = None) -> ArtifactRow:
         """

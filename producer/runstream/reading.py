@@ -64,7 +64,7 @@ class Reader:
 
     def file_names(self) -> list[str]:
         """Return the names of the run's files, sorted."""
-        return sorted({row.path for row in self._files()})
+        return [row.path for row in self._files()]
 
     def download(self, name: str, target: Path) -> Path:
         """Write one of the run's files to *target* (into it, when it is a folder) and return where it is."""
@@ -79,27 +79,25 @@ class Reader:
         self, prefix: str, folder: Path, output_paths: Sequence[Any] | None, append_prefix: bool
     ) -> list[Path]:
         """Write the files whose names start with *prefix* below *folder*; return where they are."""
-        names = [name for name in self.file_names() if name.startswith(prefix)]
-        inside = [name if append_prefix else name.removeprefix(prefix) for name in names]
+        rows = [row for row in self._files(contents=True) if row.path.startswith(prefix)]
+        inside = [row.path if append_prefix else row.path.removeprefix(prefix) for row in rows]
         if output_paths is not None:
-            if len(output_paths) != len(names):
-                message = f"download_files() got {len(output_paths)} output_paths for {len(names)} files: {names}"
+            if len(output_paths) != len(rows):
+                message = f"download_files() got {len(output_paths)} output_paths for {len(rows)} files: {inside}"
                 raise ValueError(message)
             inside = [str(path) for path in output_paths]
         # What another process uploaded is not trusted to stay below the folder.
         places = [folder / paths.checked(path) for path in inside]
-        with self._history() as history:
-            rows = [history.artifact(self._run_id, name) for name in names]
         for row, place in zip(rows, places, strict=True):
             self._save(row, place)
         return places
 
-    def _files(self) -> Sequence[ArtifactRow]:
+    def _files(self, *, contents: bool = False) -> Sequence[ArtifactRow]:
         with self._history() as history:
-            found = history.artifacts(self._run_id)
+            found = history.artifacts(self._run_id, contents=contents)
             if not found:
                 history.run(self._run_id)  # raises for a run that nobody knows
-            return found
+            return sorted(found, key=lambda row: row.path)
 
     def _save(self, row: ArtifactRow, place: Path) -> None:
         with artifacts.content_of(row.location, row.content, row.sha256, self._config) as source:
