@@ -20,6 +20,7 @@ from runstream_consumer import history
 from tests.browser import FLAGS, start_stack
 
 FOLDER = Path(__file__).parent.parent / ".github" / "pictures"
+HEIGHTS = {"runs": 860, "charts": 900, "run": 780, "compare": 520}
 # After the last answer charts are still being painted; a picture may take its time.
 PAINT_MS = 4_000
 
@@ -59,7 +60,7 @@ def photograph(url: str, paths: dict[str, str]) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
         for name, path in paths.items():
-            page = browser.new_page(viewport={"width": 1440, "height": 900})
+            page = browser.new_page(viewport={"width": 1440, "height": HEIGHTS[name]})
             page.goto(url + path)
             settle(page)
             page.screenshot(path=FOLDER / f"{name}.png")

@@ -31,7 +31,7 @@ def test_the_demo_ends_with_zero_and_names_the_best_run(demo: tuple[Path, subpro
 
     assert (done.returncode, done.stderr) == (0, "")
     assert "best run: ridge 0.40, alpha 0.40, mse 3295.71" in done.stdout
-    assert f"rate 0.01: {digits.N_STEPS} steps" in done.stdout
+    assert f"rate 0.02: {digits.N_STEPS} steps" in done.stdout
 
 
 def test_the_sweep_holds_what_the_original_page_logs(demo: tuple[Path, subprocess.CompletedProcess[str]]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 import subprocess
 import sys
@@ -252,3 +253,15 @@ def test_a_wheel_holds_code_schemas_tables_and_web(tmp_path: Path) -> None:
     assert data <= names
     assert "runstream_dashboard/web/vendor/uPlot.esm.js" in names
     assert {name.split("/")[0] for name in names} == {*PACKAGES, "runstream-0.1.0.dist-info"}
+
+
+def test_what_is_left_out_is_told() -> None:
+    """RUNSTREAM_TEST_SKIP leaves tests out by marker, and the closing summary lists them."""
+    command = [sys.executable, "-m", "pytest", "-q", "tests/test_compose.py"]
+    environment = {**os.environ, "RUNSTREAM_TEST_SKIP": "kafka"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout
+    assert "left out by RUNSTREAM_TEST_SKIP: this is not the whole suite" in done.stdout
+    assert "1 tests in: test_compose.py (kafka)" in done.stdout
+    assert re.search(r"\d+ passed, 1 deselected", done.stdout)

@@ -36,8 +36,9 @@ def run(serve: bool, port: int | None = None, may_open_browser: bool = True) -> 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     server = _started(_command(port, may_open_browser)) if serve else _reader()
     try:
-        _train()
+        _train(serve)
         if not serve or server is None:
+            print(f"Training is done; `runstream --home {home} up` shows it.", flush=True)
             return 0
         print("Training is done; the dashboard stays. Ctrl-C ends it.", flush=True)
         return server.wait()
@@ -66,7 +67,7 @@ def _started(arguments: list[str]) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-m", "runstream.cli", *arguments])
 
 
-def _train() -> None:
+def _train(serve: bool) -> None:
     # Only now: the dashboard starts while these load.
     from runstream import Workspace
     from runstream_consumer.demo import digits, ridge
@@ -74,7 +75,8 @@ def _train() -> None:
     workspace = Workspace("demo")
     _, runs = ridge.sweep(workspace)
     best, alpha, mse = ridge.best_of(runs)
-    print(f"best run: {best.display_name}, alpha {alpha:.2f}, mse {mse:.2f}  {best.get_portal_url()}", flush=True)
+    where = f"  {best.get_portal_url()}" if serve else ""
+    print(f"best run: {best.display_name}, alpha {alpha:.2f}, mse {mse:.2f}{where}", flush=True)
     for network in digits.train(workspace):
         metrics = network.get_metrics()
         accuracy = metrics["test/accuracy"]

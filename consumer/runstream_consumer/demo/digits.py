@@ -1,5 +1,5 @@
 """
-A small network trained on scikit-learn's digits data, three learning rates side by side, for live curves.
+A small network trained on scikit-learn's digits data, three peak learning rates side by side, for live curves.
 
 Plain numpy: two hidden layers, ReLU, softmax, momentum. The three runs take turns, step by step, so that their curves
 grow next to each other.
@@ -8,6 +8,7 @@ grow next to each other.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -21,7 +22,8 @@ from threadpoolctl import threadpool_limits
 from runstream import Experiment, Run, Workspace
 
 EXPERIMENT = "digits-network"
-LEARNING_RATES = (0.001, 0.003, 0.01)
+PEAK_RATES = (0.002, 0.006, 0.02)
+WARM_UP_STEPS = 200
 N_STEPS = 4000
 BATCH = 128
 NOISE = 0.5
@@ -52,6 +54,15 @@ def data() -> Digits:
     return Digits(x_train, y_train, x_test, y_test)
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one training step came to, on its own batch and before its change."""
+
+    loss: float
+    accuracy: float
+    gradient_norm: float
+
+
 class Network:
     """A classifier 64-192-192-10 and its momentum; deterministic for one seed."""
 
@@ -71,10 +82,10 @@ class Network:
         raised = np.exp(logits - logits.max(axis=1, keepdims=True))
         return raised / raised.sum(axis=1, keepdims=True), inputs
 
-    def learn(self, x: Floats, y: Labels, rate: float, momentum: float = 0.9) -> tuple[float, float]:
-        """Take one step on a batch; return its loss before the step and the gradient's norm."""
+    def learn(self, x: Floats, y: Labels, rate: float, momentum: float = 0.9) -> Step:
+        """Take one step on a batch."""
         chances, inputs = self.probabilities(x)
-        loss = cross_entropy(chances, y)
+        loss, accuracy = cross_entropy(chances, y), share_right(chances, y)
         delta = chances.copy()
         delta[np.arange(len(y)), y] -= 1.0
         delta /= len(y)
@@ -89,12 +100,24 @@ class Network:
             speed *= momentum
             speed -= rate * slope
             array += speed
-        return loss, float(np.sqrt(sum(float((slope * slope).sum()) for slope in slopes)))
+        return Step(loss, accuracy, float(np.sqrt(sum(float((slope * slope).sum()) for slope in slopes))))
 
 
 def cross_entropy(chances: Floats, y: Labels) -> float:
     """Return the mean negative log likelihood of labels int64[n] under float64[n, 10]."""
     return float(-np.log(chances[np.arange(len(y)), y] + 1e-12).mean())
+
+
+def share_right(chances: Floats, y: Labels) -> float:
+    """Return the share of labels int64[n] that float64[n, 10] tells right."""
+    return float((chances.argmax(axis=1) == y).mean())
+
+
+def rate_at(step: int, n_steps: int, peak: float) -> float:
+    """Return the learning rate of a step: a linear warm-up, then half a cosine down to nothing."""
+    if step < WARM_UP_STEPS:
+        return peak * (step + 1) / WARM_UP_STEPS
+    return peak * 0.5 * (1.0 + math.cos(math.pi * (step - WARM_UP_STEPS) / max(1, n_steps - WARM_UP_STEPS)))
 
 
 def batches(digits: Digits, seed: int) -> Iterator[tuple[Floats, Labels]]:
@@ -121,17 +144,20 @@ def train(workspace: Workspace, n_steps: int = N_STEPS) -> list[Run]:
 def _train(workspace: Workspace, n_steps: int) -> list[Run]:
     experiment = Experiment(workspace=workspace, name=EXPERIMENT)
     digits = data()
-    networks = [Network(seed=1) for _ in LEARNING_RATES]
+    networks = [Network(seed=1) for _ in PEAK_RATES]
     feed = batches(digits, seed=1)
     # Left normally, every run is completed; interrupted, every one is failed and says by what.
     with ExitStack() as stack:
-        runs = [stack.enter_context(_started(experiment, rate)) for rate in LEARNING_RATES]
+        runs = [stack.enter_context(_started(experiment, peak)) for peak in PEAK_RATES]
         for step in range(n_steps):
             x, y = next(feed)
-            for run, network, rate in zip(runs, networks, LEARNING_RATES, strict=True):
-                loss, slope = network.learn(x, y, rate)
-                run.log("train/loss", loss, step=step)
-                run.log("train/gradient norm", slope, step=step)
+            for run, network, peak in zip(runs, networks, PEAK_RATES, strict=True):
+                rate = rate_at(step, n_steps, peak)
+                done = network.learn(x, y, rate)
+                run.log("train/loss", done.loss, step=step)
+                run.log("train/accuracy", done.accuracy, step=step)
+                run.log("train/gradient norm", done.gradient_norm, step=step)
+                run.log("train/learning rate", rate, step=step)
                 if step % EVALUATE_EVERY == 0 or step == n_steps - 1:
                     _evaluate(run, network, digits, step)
             if step % 500 == 0:
@@ -141,17 +167,17 @@ def _train(workspace: Workspace, n_steps: int) -> list[Run]:
     return runs
 
 
-def _started(experiment: Experiment, rate: float) -> Run:
-    run = experiment.start_logging(display_name=f"rate {rate:g}", tags={"model": "network", "data": "digits"})
-    run.add_properties({"layers": f"64-{HIDDEN}-{HIDDEN}-{N_CLASSES}", "batch": str(BATCH)})
-    run.log("learning rate", rate)
+def _started(experiment: Experiment, peak: float) -> Run:
+    run = experiment.start_logging(display_name=f"rate {peak:g}", tags={"model": "network", "data": "digits"})
+    layers = f"64-{HIDDEN}-{HIDDEN}-{N_CLASSES}"
+    run.add_properties({"layers": layers, "batch": str(BATCH), "peak rate": f"{peak:g}"})
     return run
 
 
 def _evaluate(run: Run, network: Network, digits: Digits, step: int) -> None:
     chances, _ = network.probabilities(digits.x_test)
     run.log("test/loss", cross_entropy(chances, digits.y_test), step=step)
-    run.log("test/accuracy", float((chances.argmax(axis=1) == digits.y_test).mean()), step=step)
+    run.log("test/accuracy", share_right(chances, digits.y_test), step=step)
 
 
 def _recall(network: Network, digits: Digits) -> dict[str, list[float]]:

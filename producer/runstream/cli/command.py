@@ -13,6 +13,7 @@ from runstream_schemas.errors import (
     ArtifactNotFound,
     ConfigError,
     ExtraMissing,
+    FilterError,
     RunNotFound,
     RunstreamError,
     UnknownSetting,
@@ -88,7 +89,7 @@ def missing_extra(error: ModuleNotFoundError) -> ExtraMissing:
 def told(error: RunstreamError) -> int:
     """Print an error in one or two lines on standard error; return its exit code."""
     print(f"runstream: {error}", file=sys.stderr)
-    if isinstance(error, (ConfigError, UnknownSetting, ExtraMissing)):
+    if isinstance(error, (ConfigError, UnknownSetting, ExtraMissing, FilterError)):
         return USAGE
     if isinstance(error, (RunNotFound, ArtifactNotFound)):
         return NOT_FOUND

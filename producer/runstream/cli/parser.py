@@ -8,11 +8,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 from runstream.cli import check, exits, following, pipeline, processes, reading
+from runstream_schemas import settings
 
 Call = Callable[[argparse.Namespace], int]
 Commands = argparse._SubParsersAction
 
 FORMATS = ("table", "json", "csv")
+
+# The settings that a command's help tells, without their prefix.
+KAFKA = ("BROKERS", "TOPIC_PREFIX", "KAFKA_SECURITY", "KAFKA_USERNAME", "KAFKA_PASSWORD_FILE", "KAFKA_CA_FILE")
+FOLDING = ("HOME", "BROKERS", "TOPIC_PREFIX", "LOG_LEVEL")
+READING = ("HOME", "SERVER", "TOKEN_FILE")
+SERVING = (*FOLDING, *READING)
 
 
 def build() -> argparse.ArgumentParser:
@@ -44,12 +51,17 @@ def _epilog() -> str:
     )
 
 
-def _command(commands: Commands[argparse.ArgumentParser], name: str, call: Call, text: str) -> argparse.ArgumentParser:
+def _command(
+    commands: Commands[argparse.ArgumentParser], name: str, call: Call, text: str, *names: str
+) -> argparse.ArgumentParser:
+    """Add a command; *names* are the settings, without their prefix, that its help is to tell."""
     summary, _, rest = text.partition("\n")
+    lines = [f"  {s.name:<26} {s.doc}" for s in settings.SETTINGS if s.name.removeprefix(settings.PREFIX) in names]
     command = commands.add_parser(
         name,
         help=summary,
         description=f"{summary}\n{textwrap.dedent(rest)}",
+        epilog="settings:\n" + "\n".join(lines) if lines else None,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.set_defaults(call=call, lenient=False)
@@ -63,6 +75,7 @@ def _processes(commands: Commands[argparse.ArgumentParser]) -> None:
         processes.up,
         """Start the consumer and the dashboard, and print the dashboard's address
         Beside a running consumer only the dashboard starts; where both run, their address is printed.""",
+        *SERVING,
     )
     dashboard = _command(
         commands,
@@ -70,13 +83,16 @@ def _processes(commands: Commands[argparse.ArgumentParser]) -> None:
         processes.up,
         """Start the dashboard; and a consumer too where none runs
         With RUNSTREAM_SERVER set it shows what that consumer holds.""",
+        *SERVING,
     )
     for command in (up, dashboard):
         command.add_argument("--port", type=_port, help="of the dashboard (8501, or the next free of ten)")
         command.add_argument("--listen", default="127.0.0.1", metavar="HOST", help="address to listen on (127.0.0.1)")
         command.add_argument("--allow-anonymous", action="store_true", help="let anyone who reaches --listen look")
         command.add_argument("--no-browser", action="store_true", help="do not open a browser")
-    consume = _command(commands, "consume", processes.consume, "Run the consumer alone: fold events, serve readers")
+    consume = _command(
+        commands, "consume", processes.consume, "Run the consumer alone: fold events, serve readers", *FOLDING
+    )
     consume.add_argument("--listen", default="127.0.0.1", metavar="HOST", help="address of the history server")
     consume.add_argument("--port", type=_port, default=0, help="of the history server (a free one)")
     consume.add_argument("--monitor-port", type=_port, default=0, help="of /healthz, /readyz, /metrics (a free one)")
@@ -86,6 +102,7 @@ def _processes(commands: Commands[argparse.ArgumentParser]) -> None:
         processes.demo,
         """Train real models, log them, and show them live
         Its home is RUNSTREAM_HOME, or ./.runstream-demo.""",
+        *FOLDING,
     )
     demo.add_argument("--exit", action="store_true", help="train and read back, then end without serving")
     demo.add_argument("--port", type=_port, help="of the dashboard (8501, or the next free of ten)")
@@ -95,8 +112,16 @@ def _processes(commands: Commands[argparse.ArgumentParser]) -> None:
 def _pipeline(commands: Commands[argparse.ArgumentParser]) -> None:
     topics = commands.add_parser("topics", help="Create or check the Kafka topics (RUNSTREAM_BROKERS)")
     verbs = topics.add_subparsers(title="commands", metavar="create|check", required=True)
-    _command(verbs, "create", pipeline.create_topics, "Create the topics that are missing; change none that are there")
-    checked = _command(verbs, "check", pipeline.check_topics, "Tell what is wrong with the topics, and how to mend it")
+    _command(
+        verbs,
+        "create",
+        pipeline.create_topics,
+        "Create the topics that are missing; change none that are there",
+        *KAFKA,
+    )
+    checked = _command(
+        verbs, "check", pipeline.check_topics, "Tell what is wrong with the topics, and how to mend it", *KAFKA
+    )
     checked.add_argument("--json", action="store_true", help="one JSON object a topic")
     sync = _command(
         commands,
@@ -104,15 +129,16 @@ def _pipeline(commands: Commands[argparse.ArgumentParser]) -> None:
         pipeline.sync,
         """Finish what dead processes left: recover their journals, then fold or send them
         Embedded journals are folded; with RUNSTREAM_BROKERS set, outboxes are sent to Kafka.""",
+        *FOLDING,
     )
     sync.add_argument("--to-kafka", action="store_true", help="send embedded journals to RUNSTREAM_BROKERS as well")
     sync.add_argument("--timeout", type=float, default=300.0, metavar="S", help="seconds to wait for Kafka (300)")
-    token = _command(commands, "token", pipeline.token, "Print this home's token for readers (RUNSTREAM_TOKEN_FILE)")
+    token = _command(commands, "token", pipeline.token, "Print this home's token, which lets readers attach", "HOME")
     token.add_argument("--rotate", action="store_true", help="make a new one first; attached readers must reconnect")
 
 
 def _reading(commands: Commands[argparse.ArgumentParser]) -> None:
-    runs = _command(commands, "runs", reading.runs, "List runs, newest first")
+    runs = _command(commands, "runs", reading.runs, "List runs, newest first", *READING)
     runs.add_argument(
         "filter", nargs="?", default="", help="as in the dashboard: text, or terms such as tag.model=ridge"
     )
@@ -123,10 +149,12 @@ def _reading(commands: Commands[argparse.ArgumentParser]) -> None:
     runs.add_argument("--metric", action="append", default=[], metavar="NAME", help="add its last value; repeatable")
     runs.add_argument("--limit", type=int, default=50, metavar="N", help="at most so many (50)")
     _format(runs)
-    show = _command(commands, "show", following.show, "Show one run: status, tags, properties, metrics, files")
+    show = _command(
+        commands, "show", following.show, "Show one run: status, tags, properties, metrics, files", *READING
+    )
     show.add_argument("run", metavar="RUN", help="its id, or a beginning that no other run has")
     show.add_argument("--json", action="store_true", help="one JSON object")
-    tail = _command(commands, "tail", following.tail, "Follow one run's points in the terminal until it ends")
+    tail = _command(commands, "tail", following.tail, "Follow one run's points in the terminal until it ends", *READING)
     tail.add_argument("run", metavar="RUN", help="its id, or a beginning that no other run has")
     tail.add_argument("--metric", action="append", default=[], metavar="NAME", help="only this one; may be repeated")
     tail.add_argument("--lines", type=int, default=10, metavar="N", help="start with the last N points (10)")
@@ -137,6 +165,7 @@ def _reading(commands: Commands[argparse.ArgumentParser]) -> None:
         reading.sql,
         """Ask the history: run, metric, tag, property, artifact, series, ... (read-only)
         `runstream sql "select * from run"`; the statement may come on standard input as -.""",
+        *READING,
     )
     sql.add_argument("statement", nargs="?", help="one SELECT; - reads it from standard input")
     _format(sql)
