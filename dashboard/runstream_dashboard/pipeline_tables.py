@@ -10,6 +10,8 @@ import pandas as pd
 from runstream_consumer.history import DeadLetterRow, PipelineFacts
 from runstream_dashboard import formats
 
+_SHOWN_ELSEWHERE = frozenset({"told_at", "behind_s", "behind_events", "source"})
+
 
 def partition_table(facts: PipelineFacts) -> pd.DataFrame:
     """Return the partitions of the log: folded up to, the log's end, what waits and how fast it goes."""
@@ -54,7 +56,11 @@ def hex_dump(data: bytes) -> str:
 
 def consumer_facts(facts: PipelineFacts, now: datetime) -> dict[str, str | None]:
     """Return what the running consumer tells of itself, its last commit and seal, and the sizes of its files."""
-    told = {key.replace("_", " "): str(value) for key, value in facts.consumer.items() if not isinstance(value, dict)}
+    told = {
+        key.replace("_", " "): str(value)
+        for key, value in facts.consumer.items()
+        if key not in _SHOWN_ELSEWHERE and isinstance(value, str | int)
+    }
     return {
         "source": facts.watermark.source,
         "last commit": formats.ago(facts.watermark.committed_at, now),

@@ -67,7 +67,9 @@ def _renewed() -> None:
     left, right = st.columns([1.5, 1], gap="medium")
     with left:
         st.subheader("Partitions", anchor=False)
-        st.dataframe(pipeline_tables.partition_table(facts), hide_index=True, alt="Partitions of the log")
+        st.dataframe(
+            pipeline_tables.partition_table(facts), hide_index=True, placeholder="–", alt="Partitions of the log"
+        )
         _letters()
     with right:
         _lag(facts)

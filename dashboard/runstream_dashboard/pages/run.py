@@ -59,7 +59,7 @@ def _overview(row: RunRow, metrics: list[MetricInfo]) -> None:
     with left:
         st.subheader("Metrics", anchor=False)
         if metrics:
-            st.dataframe(tables.metric_table(metrics), hide_index=True, height=302, alt="Metrics of this run")
+            st.dataframe(tables.metric_table(metrics), hide_index=True, alt="Metrics of this run")
         else:
             st.caption("Nothing logged yet.")
     with right:

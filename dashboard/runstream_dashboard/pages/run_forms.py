@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import streamlit as st
-from runstream_consumer.history import MetricInfo, RunRow
 
+from runstream_consumer.history import MetricInfo, RunRow
 from runstream_dashboard import figures, live, style, tables
 from runstream_dashboard.pages import cells
 

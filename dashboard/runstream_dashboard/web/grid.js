@@ -69,7 +69,8 @@ class Grid {
     if (header.answers && header.answers === this.question) this.answered();
     this.label();
     Object.assign(this.ui.root.dataset, { version: String(this.frame), commit: String(header.version), ready: "1" });
-    if (this.hovered) this.showTip();
+    // uPlot draws in a microtask; after it the pointer may stand over another x.
+    requestAnimationFrame(() => this.stay());
     if (first) this.ask(0);
   }
 
@@ -312,6 +313,17 @@ class Grid {
     this.hovered.run = this.closest(chart, x, y);
     if (this.runs.length > 1) this.light(this.hovered.run);
     this.showTip();
+  }
+
+  /** After new data: the pointer has not moved, what lies under it may have. */
+  stay() {
+    const { chart, x } = this.hovered ?? {};
+    if (!chart?.plot) return;
+    if (chart.plot.over.matches(":hover")) this.hover(chart, chart.plot.cursor.left, chart.plot.cursor.top);
+    else {
+      this.crosshairs(null, x);
+      this.showTip();
+    }
   }
 
   crosshairs(source, x) {
