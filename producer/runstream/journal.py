@@ -94,6 +94,7 @@ class Journal:
         safe_below: no point with a lower index is only in staging; the drainer keeps it true.
         synced_frame: every frame below it survives a power loss.
         is_closed: the files are closed.
+        segment_bytes: size at which the next segment begins.
     """
 
     def __init__(self, folder: ProducerDir, header: SegmentHeader, room: Room) -> None:
@@ -108,6 +109,7 @@ class Journal:
         self.safe_below = 0
         self.synced_frame = 0
         self.is_closed = False
+        self.segment_bytes = SEGMENT_BYTES
         self._lock = threading.RLock()  # the list of ended segments, and closing files
         self._ended: list[Ended] = []
         self._unsynced: list[SegmentWriter] = []
@@ -149,7 +151,7 @@ class Journal:
         Raises:
             JournalUnavailable: it is not in the journal; a later call tries again, in a segment of its own.
         """
-        if self._writer.is_ended or self._writer.size >= SEGMENT_BYTES:
+        if self._writer.is_ended or self._writer.size >= self.segment_bytes:
             self._begin()
         size_bytes = self._writer.size
         hit("journal-append")
