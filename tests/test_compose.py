@@ -13,6 +13,7 @@ import yaml
 from runstream.cli import parser
 from runstream_schemas import settings
 from tests import broker as real
+from tests.waiting import until
 
 ROOT = Path(__file__).parent.parent
 
@@ -119,7 +120,7 @@ def test_its_broker_starts_from_its_variables(compose: dict[str, Any], tmp_path:
     assert done.returncode == 0, done.stdout + done.stderr
     process = real.launch(tmp_path, real.archive_flags())
     try:
-        real.until(lambda: real.answers(f"127.0.0.1:{ports['9092']}"), what="the compose file's broker answers")
+        until(lambda: real.answers(f"127.0.0.1:{ports['9092']}"), what="the compose file's broker answers")
         with real.admin(f"127.0.0.1:{ports['9092']}") as client:
             cluster = client.describe_cluster()
     finally:
