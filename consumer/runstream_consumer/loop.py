@@ -209,7 +209,7 @@ class Consumer:
             # 5 maintain
             done = maintainer.step(MAINTAIN_S)
             if done.steps:
-                _log.info("maintained", steps=list(done.steps), n_sealed=done.n_sealed, seconds=round(done.seconds, 3))
+                _log.debug("maintained", steps=list(done.steps), n_sealed=done.n_sealed, seconds=round(done.seconds, 3))
             # 6 report
             self.monitor.turned()
             if began >= report_at_s:

@@ -188,6 +188,12 @@ def parse(environ: Mapping[str, str]) -> Settings:
 
 def unknown(environ: Mapping[str, str]) -> list[tuple[str, str | None]]:
     """The RUNSTREAM_* variables that nothing reads, each with the nearest valid name."""
-    names = [setting.name for setting in SETTINGS]
-    strangers = [n for n in environ if n.startswith(PREFIX) and n not in names and not n.startswith(TEST_PREFIX)]
-    return [(name, next(iter(difflib.get_close_matches(name, names, 1, 0.6)), None)) for name in sorted(strangers)]
+    names = {setting.name.removeprefix(PREFIX): setting.name for setting in SETTINGS}
+    strangers = [
+        name
+        for name in sorted(environ)
+        if name.startswith(PREFIX) and name not in names.values() and not name.startswith(TEST_PREFIX)
+    ]
+    # Compared without the prefix, which would make everything alike.
+    nearest = [difflib.get_close_matches(name.removeprefix(PREFIX), names, 1, 0.6) for name in strangers]
+    return [(name, names[near[0]] if near else None) for name, near in zip(strangers, nearest, strict=True)]
