@@ -7,22 +7,26 @@ Screenshots are kept below test-output/.
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import urllib.error
 import urllib.request
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Request, sync_playwright
 
+from runstream import Experiment, Run, Workspace
 from tests.waiting import until
 
 SCREENSHOTS = Path(__file__).parent.parent / "test-output"
@@ -40,6 +44,11 @@ FLAGS = [
 ]
 # Streamlit probes for its base path below the page's own; Vega measures an empty chart once.
 HARMLESS = ("_stcore/health", "_stcore/host-config", "Infinite extent")
+
+CHART = "[data-testid=rs-chart]"
+GRID = "[data-testid=rs-grid]"
+STEPS = 1200
+Keep = Callable[[Page, str], None]
 
 
 @dataclass
@@ -164,7 +173,7 @@ def view(stack: Stack, chromium: Browser) -> Iterator[View]:
 
 
 @pytest.fixture
-def keep() -> Callable[[Page, str], None]:
+def keep() -> Keep:
     """Give a function that keeps a page's picture under this name."""
 
     def screenshot(page: Page, name: str) -> None:
@@ -172,3 +181,66 @@ def keep() -> Callable[[Page, str], None]:
         page.screenshot(path=SCREENSHOTS / f"{name}.png")
 
     return screenshot
+
+
+def png(width: int, height: int) -> bytes:
+    """Return a grey picture of this size."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    rows = (b"\0" + b"\x80" * width) * height
+    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def start(name: str, experiment: str = "pages") -> Run:
+    """Start a run with this name."""
+    return Experiment(Workspace(), experiment).start_logging(display_name=name)
+
+
+def curve(run: Run, name: str = "train/loss", first: int = 0, n: int = STEPS) -> None:
+    """Log n falling values from step `first` on."""
+    for step in range(first, first + n):
+        run.log(name, 2 * math.exp(-step / 400) + 0.1, step=step)
+
+
+def drawn(page: Page, metric: str = "train/loss") -> Locator:
+    """Wait until this chart is drawn and return it."""
+    chart = page.locator(f'{CHART}[data-metric="{metric}"][data-points]')
+    chart.wait_for()
+    return chart
+
+
+def version(page: Page) -> int:
+    """Return the number of the newest frame that the grid has taken."""
+    return int(page.locator(GRID).get_attribute("data-version") or 0)
+
+
+def ticks(page: Page, n: int) -> None:
+    """Wait until the grid has taken n more frames."""
+    wanted = version(page) + n
+    until(lambda: version(page) >= wanted, what=f"{n} ticks")
+
+
+def points(page: Page, metric: str = "train/loss") -> int:
+    """Return how many columns this chart has drawn."""
+    return int(drawn(page, metric).get_attribute("data-points") or 0)
+
+
+def corner(element: Locator) -> tuple[float, float]:
+    """Return where an element's upper left corner is, in pixels of the window."""
+    box = element.bounding_box()
+    assert box is not None
+    return box["x"], box["y"]
+
+
+def drag(page: Page, metric: str, low: float, high: float) -> None:
+    """Drag over a chart from one share of its width to another."""
+    box = drawn(page, metric).locator(".u-over").bounding_box()
+    assert box is not None
+    y = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] * low, y)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * high, y, steps=6)
+    page.mouse.up()

@@ -43,6 +43,7 @@ def options(port: int, host: str) -> dict[str, Any]:
         "server.fileWatcherType": "none",
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "none",
+        "client.showErrorLinks": False,
         "browser.gatherUsageStats": False,
         "theme.baseRadius": "8px",
         "theme.baseFontSize": 15,

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NoReturn
+from functools import wraps
+from typing import NoReturn, ParamSpec
 
 import streamlit as st
 
 from runstream_dashboard import live
+
+P = ParamSpec("P")
 
 SNIPPET = """from runstream import Experiment, Workspace
 
@@ -44,6 +47,19 @@ def _retry() -> None:
     except live.UNREACHABLE:
         return
     st.rerun()
+
+
+def renewed(draw: Callable[P, None], every_s: float | None) -> Callable[P, None]:
+    """Return a part of a page that draws itself anew every so many seconds; None: only when its widgets change."""
+
+    @wraps(draw)
+    def steady(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            draw(*args, **kwargs)
+        except live.UNREACHABLE as error:
+            st.warning(f"Not read yet, looking again: {error}", icon=":material/cloud_off:")
+
+    return st.fragment(steady, run_every=every_s)
 
 
 def guarded(page: Callable[[], None]) -> None:

@@ -69,7 +69,7 @@ def _page() -> None:
     if len(chosen) > address.MAX_RUNS:
         st.info(f"The first {address.MAX_RUNS} of {len(chosen)} runs are plotted.", icon=":material/filter_list:")
     if found:
-        st.fragment(_tick, run_every=live.TICK_S if ticking else None)(tuple(found), ticking)
+        states.renewed(_tick, live.TICK_S if ticking else None)(tuple(found), ticking)
 
 
 def page() -> None:

@@ -108,7 +108,7 @@ def _page() -> None:
     for name, tab in zip(TABS, st.tabs(TABS, key="tab", on_change="rerun", bind="query-params"), strict=True):
         if tab.open:
             with tab:
-                st.fragment(_tab, run_every=_RENEW_S[name] if ticking else None)(name, found)
+                states.renewed(_tab, _RENEW_S[name] if ticking else None)(name, found)
 
 
 def page() -> None:

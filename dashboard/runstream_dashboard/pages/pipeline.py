@@ -82,7 +82,7 @@ def _renewed() -> None:
 
 def _page() -> None:
     heading.show("Pipeline")
-    st.fragment(_renewed, run_every=RENEW_S)()
+    states.renewed(_renewed, RENEW_S)()
 
 
 def page() -> None:

@@ -120,7 +120,7 @@ def _page() -> None:
     for name, tab in zip(TABS, st.tabs(TABS, key="tab", on_change="rerun", bind="query-params"), strict=True):
         if tab.open:
             with tab:
-                st.fragment(_tab, run_every=live.TICK_S if ticking else None)(name, run_id, ticking)
+                states.renewed(_tab, live.TICK_S if ticking else None)(name, run_id, ticking)
 
 
 def page() -> None:

@@ -208,7 +208,7 @@ def _foot(answer: RunPage) -> None:
 
 def _page() -> None:
     st.session_state.setdefault("chosen", list(address.split(st.query_params.get("runs"))))
-    st.fragment(_renewed, run_every=RENEW_S)()
+    states.renewed(_renewed, RENEW_S)()
 
 
 def page() -> None:

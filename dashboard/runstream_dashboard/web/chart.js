@@ -2,7 +2,7 @@
 // its own x, a band, a smoothed line and marks for what is not finite.
 import uPlot from "./vendor/uPlot.esm.js";
 import { nearest, rangeOf, smoothed, windowOf } from "./curve.js";
-import { elapsed, tick } from "./numbers.js";
+import { elapsed, number, tick } from "./numbers.js";
 
 const LINE_PX = 1.6;
 const LIT_PX = 2.6;
@@ -80,6 +80,19 @@ export class Chart {
       this.plot.setData(data);
     }
     return this.shown().reduce((n, [, curve]) => n + curve.x.length, 0);
+  }
+
+  /** What the card's head says beside the name; `bare` charts always tell their last value. */
+  note(bare) {
+    const notes = [];
+    const shown = this.shown();
+    const marks = shown.reduce((n, [, curve]) => n + curve.nonfinite.reduce((sum, [, , count]) => sum + count, 0), 0);
+    if (marks) notes.push(`${marks.toLocaleString("en-US")} NaN/inf`);
+    if (this.range && this.range.cutHigh !== null) notes.push(`max ${number(this.range.cutHigh)} ↑`);
+    if (this.range && this.range.cutLow !== null) notes.push(`min ${number(this.range.cutLow)} ↓`);
+    const only = this.grid.runs.length === 1 ? shown[0]?.[1] : null;
+    if ((bare || !notes.length) && only?.y.length) notes.push(number(only.y[only.y.length - 1]));
+    return notes.join(" · ");
   }
 
   resize() {

@@ -2,8 +2,9 @@
 // Streamlit calls the default export again for every frame, with the same parent element.
 import { Chart } from "./chart.js";
 import { decode, merge } from "./frame.js";
-import { card, railRows, section, skeleton, textValues, tooltip } from "./layout.js";
-import { number, place } from "./numbers.js";
+import { card, placeTip, railRows, section, sectionsOf, skeleton, textValues, tooltip } from "./layout.js";
+import { place } from "./numbers.js";
+import { readTheme } from "./theme.js";
 
 const styles = await Promise.all(["./vendor/uPlot.min.css", "./grid.css"].map(async (name) => {
   const sheet = new CSSStyleSheet();
@@ -80,23 +81,11 @@ class Grid {
   }
 
   readTheme() {
-    const style = getComputedStyle(this.ui.root);
-    const read = (name, fallback) => style.getPropertyValue(name).trim() || fallback;
-    const background = read("--st-background-color", "#ffffff");
-    if (this.theme?.background === background) return;
-    const dot = Object.assign(document.createElement("canvas"), { width: 1, height: 1 }).getContext("2d");
-    dot.fillStyle = background;
-    dot.fillRect(0, 0, 1, 1);
-    const [r, g, b] = dot.getImageData(0, 0, 1, 1).data;
-    const dark = 0.2126 * r + 0.7152 * g + 0.0722 * b < 128;
+    const theme = readTheme(this.ui.root, () => this.palette);
+    if (this.theme?.background === theme.background) return;
     const repaint = Boolean(this.theme);
-    this.theme = {
-      dark, background, text: read("--st-text-color", "#111827"),
-      muted: dark ? "#98a2b3" : "#667085", line: dark ? "#ffffff12" : "#10182810",
-      fade: dark ? 0.3 : 0.2, band: dark ? 0.2 : 0.15, raw: dark ? 0.34 : 0.26, font: read("--st-font", "sans-serif"),
-      colour: (run) => this.palette[dark ? "dark" : "light"][run.color % this.palette.light.length],
-    };
-    this.ui.root.classList.toggle("dark", dark);
+    this.theme = theme;
+    this.ui.root.classList.toggle("dark", theme.dark);
     if (repaint) {
       this.ui.rail.replaceChildren(...railRows(this));
       this.redraw();
@@ -110,14 +99,8 @@ class Grid {
 
   setMetrics(metrics, first) {
     this.metrics = metrics;
-    const names = new Map();
-    for (const metric of metrics) {
-      const name = metric.name.includes("/") ? metric.name.slice(0, metric.name.lastIndexOf("/")) : "";
-      if (!names.has(name)) names.set(name, []);
-      names.get(name).push(metric);
-    }
-    // In the order of first logging; the machine's own figures last.
-    const order = [...names.keys()].sort((a, b) => a.startsWith("system") - b.startsWith("system"));
+    const names = sectionsOf(metrics);
+    const order = [...names.keys()];
     if (first && metrics.length > FOLD_ABOVE && !this.view.fold.length) this.view.fold = order.slice(OPEN_SECTIONS);
     this.sections ??= new Map();
     for (const name of order) {
@@ -162,20 +145,7 @@ class Grid {
     root.dataset.points = String(n);
     root.classList.toggle("void", n === 0);
     log.classList.toggle("on", chart.log);
-    note.textContent = this.noteOf(chart);
-  }
-
-  noteOf(chart) {
-    const notes = [];
-    const shown = chart.shown();
-    const marks = shown.reduce((n, [, curve]) => n + curve.nonfinite.reduce((sum, [, , count]) => sum + count, 0), 0);
-    if (marks) notes.push(`${marks.toLocaleString("en-US")} NaN/inf`);
-    if (chart.range?.cutHigh !== null && chart.range) notes.push(`max ${number(chart.range.cutHigh)} ↑`);
-    if (chart.range?.cutLow !== null && chart.range) notes.push(`min ${number(chart.range.cutLow)} ↓`);
-    const only = this.runs.length === 1 ? shown[0]?.[1] : null;
-    const bare = this.ui.root.classList.contains("bare");
-    if ((bare || !notes.length) && only?.y.length) notes.push(number(only.y[only.y.length - 1]));
-    return notes.join(" · ");
+    note.textContent = chart.note(this.ui.root.classList.contains("bare"));
   }
 
   redraw() {
@@ -345,12 +315,7 @@ class Grid {
     const { chart, x, run } = this.hovered;
     const { tip } = this.ui;
     if (!chart.plot || !tooltip(tip, chart, x, run, this)) return tip.classList.remove("on");
-    const over = chart.plot.over.getBoundingClientRect();
-    const at = over.left + chart.plot.valToPos(x, "x");
-    tip.classList.add("on");
-    const { offsetWidth: width, offsetHeight: height } = tip;
-    tip.style.left = `${Math.max(8, at + 16 + width > innerWidth ? at - 16 - width : at + 16)}px`;
-    tip.style.top = `${Math.max(8, Math.min(innerHeight - height - 8, over.bottom - 24))}px`;
+    placeTip(tip, chart, x);
   }
 
   leave() {

@@ -140,3 +140,24 @@ export function tooltip(element, chart, x, nearestRun, grid) {
   );
   return rows.length > 0;
 }
+
+/** Show the tooltip beside the crosshair of a chart, inside the window. */
+export function placeTip(tip, chart, x) {
+  const over = chart.plot.over.getBoundingClientRect();
+  const at = over.left + chart.plot.valToPos(x, "x");
+  tip.classList.add("on");
+  const { offsetWidth: width, offsetHeight: height } = tip;
+  tip.style.left = `${Math.max(8, at + 16 + width > innerWidth ? at - 16 - width : at + 16)}px`;
+  tip.style.top = `${Math.max(8, Math.min(innerHeight - height - 8, over.bottom - 24))}px`;
+}
+
+/** Metrics by section (the text before the last slash), in the order of first logging, the machine's own figures last. */
+export function sectionsOf(metrics) {
+  const found = new Map();
+  for (const metric of metrics) {
+    const name = metric.name.slice(0, Math.max(0, metric.name.lastIndexOf("/")));
+    if (!found.has(name)) found.set(name, []);
+    found.get(name).push(metric);
+  }
+  return new Map([...found].sort(([a], [b]) => a.startsWith("system") - b.startsWith("system")));
+}
