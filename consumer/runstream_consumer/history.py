@@ -333,17 +333,24 @@ class _Reopening:
         try:
             return access.run(statement, take)
         except HistoryUnreachable:
-            return self._reopened(access).run(statement, take)
+            return self._again(access).run(statement, take)
 
     def relation(self, statement: str) -> duckdb.DuckDBPyRelation:
         access = self._access
         try:
             return access.relation(statement)
         except HistoryUnreachable:
-            return self._reopened(access).relation(statement)
+            return self._again(access).relation(statement)
 
     def close(self) -> None:
         self._access.close()
+
+    def _again(self, broken: Access) -> Access:
+        """Open anew; the statement at hand may be repeated only on an access of the kind it was written for."""
+        fresh = self._reopened(broken)
+        if fresh.is_served != broken.is_served:
+            raise HistoryUnreachable(broken.where, "its consumer has come or gone meanwhile; ask again")
+        return fresh
 
     def _reopened(self, broken: Access) -> Access:
         if self._access is broken:
