@@ -17,7 +17,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from runstream_consumer import config
+from runstream_consumer import config, loop
 from runstream_consumer.config import Config
 from runstream_consumer.fold_lock import fold_lock, is_held
 from runstream_consumer.loop import Consumer, catch_up, caught_up
@@ -194,6 +194,21 @@ def test_an_unknown_commit_ends_the_consumer(settings: Config, monkeypatch: pyte
             Consumer(settings).run()
     catch_up(settings)
 
+    assert rows(settings, POINTS) == [(10, 45.0, 9)]
+
+
+def test_a_failing_recovery_is_told_once_and_tried_again(settings: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the disk is full a dead producer stays as it is; when there is room it is recovered."""
+    dead_producer(settings.home)
+    told: set[str] = set()
+    with monkeypatch.context() as patch:
+        patch.setattr("os.writev", lambda *_: 0)
+        assert loop.recover_dead(settings.home, set(), told) == 0
+        assert loop.recover_dead(settings.home, set(), told) == 0
+
+    assert told == {producer.producer_id for producer in settings.home.producers()}
+    assert loop.recover_dead(settings.home, set(), told) == 1
+    catch_up(settings)
     assert rows(settings, POINTS) == [(10, 45.0, 9)]
 
 

@@ -138,8 +138,15 @@ def decode_all(items: Sequence[Record | Undecodable]) -> tuple[list[tuple[Record
     return events, letters
 
 
-def recover_dead(home: Home, closed: set[str]) -> int:
-    """Complete the journals of producers that died; `closed` ones need no look. Returns how many were recovered."""
+def recover_dead(home: Home, closed: set[str], told: set[str] | None = None) -> int:
+    """Complete the journals of producers that died; returns how many were.
+
+    Args:
+        home: whose producers.
+        closed: producers that need no look.
+        told: those whose recovery has failed before; they are tried again and not told again.
+    """
+    told = set() if told is None else told
     n_recovered = 0
     for producer in home.producers():
         if producer.producer_id in closed:
@@ -148,7 +155,9 @@ def recover_dead(home: Home, closed: set[str]) -> int:
             done = recover(producer)
         except (JournalUnavailable, SegmentDamaged) as e:
             # Nothing is lost: the next look tries again.
-            _log.error("a dead producer could not be recovered", producer_id=producer.producer_id, cause=str(e))
+            if producer.producer_id not in told:
+                told.add(producer.producer_id)
+                _log.error("a dead producer could not be recovered", producer_id=producer.producer_id, cause=str(e))
             continue
         if done is not None:
             n_recovered += 1
@@ -164,6 +173,7 @@ class Consumer:
         self.config = config
         self.monitor = Monitor()
         self._server: Server | None = None
+        self._unrecovered: set[str] = set()
         self.stopping = threading.Event()
         self.started = threading.Event()
 
@@ -192,7 +202,7 @@ class Consumer:
             pipeline = Pipeline(source, store)
             self._server = server = self._serve(store, stack)
             archive = Archivist(home, store.positions).step if source.kind == "journal" else None
-            maintainer = Maintainer(store, pipeline.fold, archive)
+            maintainer = Maintainer(store, pipeline.fold, archive, lambda: _paused(server))
             _log.info("consuming", source=source.identity, home=str(home.root), server=server.address)
             self.started.set()
             self._turn_until_stopped(pipeline, maintainer)
@@ -223,7 +233,7 @@ class Consumer:
 
     def _recover(self, source: Source) -> None:
         if isinstance(source, JournalSource):
-            recover_dead(self.config.home, source.closed)
+            recover_dead(self.config.home, source.closed, self._unrecovered)
 
     def _report(self, pipeline: Pipeline) -> None:
         pipeline.source.check()
@@ -272,6 +282,16 @@ class Consumer:
         finally:
             for each, handler in before.items():
                 signal.signal(each, handler)
+
+
+@contextmanager
+def _paused(server: Server) -> Iterator[None]:
+    """No readers while the block runs; their next statement connects anew."""
+    server.stop()
+    try:
+        yield
+    finally:
+        server.start()
 
 
 def open_source(config: Config) -> Source:
