@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,8 +28,9 @@ from runstream_schemas.events import (
 )
 from runstream_schemas.ids import run_key, series_id
 from runstream_schemas.points import VOID, pack_code
-from tests.folded import NOW_US, START_NS, Point, items, metric_event, number_key, ranges_of, scalar
+from tests.folded import NOW_US, START_NS, Point, fold_into, items, metric_event, number_key, ranges_of, scalar
 from tests.log_streams import delivered, logged
+from tests.store_kills import opened
 
 
 def fold_once(events: Sequence[Event], **options: Any) -> tuple[Fold, Folded]:
@@ -220,6 +222,17 @@ def test_a_fold_that_is_not_accepted_leaves_nothing_behind() -> None:
     assert len(rows_of(again, "series_log")) == 2
     with pytest.raises(ValueError, match="fold again"):
         fold.accept(again)
+
+
+def test_points_without_any_number_go_through_door_one_too(tmp_path: Path) -> None:
+    """A fold of text alone is sealed, with no block to draw."""
+    with opened(tmp_path) as store:
+        folded = fold_into(store, Fold(store.load_state()), [metric_event([(0, 0, "a"), (0, 1, None)], [scalar()])])
+        assert "block" not in folded.tables
+        event = metric_event([(0, 2, "b")], [scalar()], sequence=1, first_index=2)
+        fold_into(store, Fold(store.load_state()), [event], door_one=True)
+        texts = store.connection.execute("SELECT text FROM point UNION ALL SELECT text FROM point_live ORDER BY 1")
+        assert texts.fetchall() == [("a",), ("b",), (None,)]
 
 
 def test_a_large_fold_goes_through_door_one_and_a_small_one_does_not() -> None:

@@ -8,10 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from runstream_consumer.folding import Columns, Folding, PositionRange
-from runstream_consumer.metric import Codes, Scratch
+from runstream_consumer.metric import Codes, Owner, Scratch
 from runstream_consumer.source import Record
 from runstream_consumer.state import Draft, FoldState
 from runstream_schemas.events import Event
+
+MAX_CACHED_PRODUCERS = 4096
+"""Producers whose series numbers are remembered between folds; every event describes its series anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,7 @@ class Fold:
         """Fold on top of ``state``, as the store loaded it."""
         self.state = state
         self.topic_ids: dict[str, str] = {}
-        self._codes: dict[str, Codes] = {}
+        self._codes: dict[Owner, Codes] = {}
         self._buffers = (Scratch(), Scratch())
         self._pending: Draft | None = None
 
@@ -61,8 +64,9 @@ class Fold:
         ``received_at_us`` (us since 1970 UTC) decides only when statistics are due. ``door_one`` overrides the choice
         of the door that the number of points makes.
         """
-        if self._pending is not None and not self._pending.is_settled:
-            # The last fold was dropped, and with it the slots that its series were given.
+        is_dropped = self._pending is not None and not self._pending.is_settled
+        if is_dropped or len(self._codes) > MAX_CACHED_PRODUCERS:
+            # With a fold that was dropped go the slots that its series were given.
             self._codes.clear()
         self._pending = Draft(self.state)
         folding = Folding(self._pending, self._codes, self._buffers)

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from runstream_consumer.blocks import seal
-from runstream_consumer.metric import MAX_SERIES_CODE, Codes, MetricSlice, Scratch
+from runstream_consumer.metric import MAX_SERIES_CODE, Codes, MetricSlice, Owner, Scratch
 from runstream_consumer.series_stat import stat_columns, summarise
 from runstream_consumer.source import Position, Record
 from runstream_consumer.state import Draft, FoldState, RefusedError
@@ -60,14 +60,13 @@ class PositionRange:
 class Folding:
     """What one fold has come to so far; ``rejected`` says by item why an event, or part of it, was left out."""
 
-    def __init__(self, draft: Draft, codes: dict[str, Codes], buffers: tuple[Scratch, Scratch]) -> None:
+    def __init__(self, draft: Draft, codes: dict[Owner, Codes], buffers: tuple[Scratch, Scratch]) -> None:
         """Fold above ``draft``; ``codes`` and ``buffers`` belong to the Fold and live on."""
         self.draft = draft
         self.tables: dict[str, Columns] = {}
         self.rejected: dict[int, str] = {}
         self.n_events = 0
         self._rows: dict[str, list[dict[str, object]]] = {}
-        self._codes = codes
         self._metrics = MetricSlice(draft, codes, buffers)
         self._from: dict[str, int] = {}
 
@@ -142,12 +141,10 @@ class Folding:
 
     def _describe(self, item: int, event: MetricEvent, run: int) -> None:
         """Look up the series that the event describes. Those that must not be folded keep no slot."""
-        codes = self._codes.get(event.producer_id)
-        if codes is None:
-            codes = self._codes[event.producer_id] = Codes()
+        codes = self._metrics.codes_of(event)
         for series in event.series:
             known = codes.described.get(series.code)
-            if known is None or known[0] != series:
+            if known is None or (known[0] is not series and known[0] != series):
                 self._look_up(event, run, series, codes)
             if event.count == 0 and (reason := codes.described[series.code][1]):
                 self.rejected.setdefault(item, reason)
@@ -212,7 +209,9 @@ class Folding:
         self.draft.add_stats(slots, *summarise(rows))
         columns = rows.columns()
         if door_one if door_one is not None else rows.n >= DOOR_ONE_POINTS:
-            block, self.tables["block"] = seal(rows, self.draft.next_block)
+            block, blocks = seal(rows, self.draft.next_block)
+            if blocks:
+                self.tables["block"] = blocks
             self.tables["point"] = columns | {"block": pa.array(block)}
             self.tables["seal"] = {
                 "first_block": [self.draft.next_block],

@@ -34,6 +34,10 @@ MAX_SERIES_CODE = 1 << 22
 """Series of one producer are numbered from 0; a number beyond this is not from a producer of ours."""
 
 
+Owner = tuple[str, str]
+"""Whose series are numbered: (producer id, run id)."""
+
+
 class Codes:
     """One producer's own series numbers -> slots. A cache: every event describes the series it uses."""
 
@@ -82,10 +86,10 @@ class Scratch:
 
 @dataclass(slots=True)
 class _Piece:
-    """Newly folded points of one event: ``n`` records from ``offset`` of it, numbered from ``first_index``."""
+    """Newly folded points of one event: ``n`` records, numbered from ``first_index``."""
 
     item: int
-    producer_id: str
+    codes: Codes
     first_index: int
     n: int
     records: memoryview
@@ -96,7 +100,7 @@ class MetricSlice:
     """Collects the new points of metric events, then sorts them."""
 
     draft: Draft
-    codes: dict[str, Codes]
+    codes: dict[Owner, Codes]
     buffers: tuple[Scratch, Scratch]
     pieces: list[_Piece] = field(default_factory=list)
     text_places: list[int] = field(default_factory=list)
@@ -114,8 +118,16 @@ class MetricSlice:
                     self.text_places.append(self.n + other.point - begin)
                     self.texts.append(other.text)
             chunk = records[begin * RECORD_BYTES : end * RECORD_BYTES]
-            self.pieces.append(_Piece(item, event.producer_id, low, high - low, chunk))
+            self.pieces.append(_Piece(item, self.codes_of(event), low, high - low, chunk))
             self.n += high - low
+
+    def codes_of(self, event: MetricEvent) -> Codes:
+        """What the numbers of the event's producer mean, as far as they were described."""
+        owner = (event.producer_id, event.run_id)
+        found = self.codes.get(owner)
+        if found is None:
+            found = self.codes[owner] = Codes()
+        return found
 
     def sort(self) -> tuple[PointRows, Ints, dict[int, str]]:
         """Return the rows, the slot of each series of them, and why points of which items had to be left out."""
@@ -146,9 +158,9 @@ class MetricSlice:
         """The slot of each point, by its producer's own numbering."""
         slot = np.empty(self.n, np.int32)
         begin = 0
-        for producer_id, pieces in groupby(self.pieces, key=attrgetter("producer_id")):
+        for codes, pieces in groupby(self.pieces, key=attrgetter("codes")):
             end = begin + sum(piece.n for piece in pieces)
-            np.take(self.codes[producer_id].slots, code[begin:end], out=slot[begin:end], mode="clip")
+            np.take(codes.slots, code[begin:end], out=slot[begin:end], mode="clip")
             begin = end
         return slot
 
@@ -169,7 +181,7 @@ class MetricSlice:
         found: dict[int, str] = {}
         for owner, row in zip(owners.tolist(), rows[first].tolist(), strict=True):
             piece = self.pieces[owner]
-            found.setdefault(piece.item, self.codes[piece.producer_id].reason(int(table[row, 3]) >> KIND_BITS))
+            found.setdefault(piece.item, piece.codes.reason(int(table[row, 3]) >> KIND_BITS))
         return found
 
     def _sorted(
