@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from runstream.values import columns, listed, normalise
 from runstream_schemas.errors import InvalidValue, TooLarge
 from runstream_schemas.events import MAX_TEXT_BYTES
+from tests.sameness import same
 
 
 class Label(str):
@@ -52,17 +53,6 @@ class Scalar:
             message = f"a Tensor with {len(self.elements)} elements cannot be converted to Scalar"
             raise RuntimeError(message)
         return self.elements[0]
-
-
-def same(left: Any, right: Any) -> bool:
-    """Tell whether two values are equal, of one type, NaN and the sign of zero included."""
-    if type(left) is not type(right):
-        return False
-    if isinstance(left, float) and isinstance(right, float):
-        return (math.isnan(left) and math.isnan(right)) or (
-            left == right and math.copysign(1, left) == math.copysign(1, right)
-        )
-    return bool(left == right)
 
 
 @given(st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(codec="utf-8"), max_size=50))
