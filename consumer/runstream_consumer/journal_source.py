@@ -16,7 +16,7 @@ import structlog
 from runstream_consumer.archive import archived_producers
 from runstream_consumer.journal_reader import JournalReader
 from runstream_consumer.source import Lag, Position, Record, Undecodable
-from runstream_schemas.errors import SegmentDamaged
+from runstream_schemas.errors import JournalShrunk, SegmentDamaged
 from runstream_schemas.home import Home
 from runstream_schemas.scan import read_header
 
@@ -103,12 +103,9 @@ class JournalSource:
         producer_id = reader.producer_id
         if reader.shrunk_to is not None and producer_id not in self.shrunk:
             self.shrunk[producer_id] = reader.shrunk_to
-            _log.error(
-                "a journal is shorter than what was folded from it; the history keeps what it has",
-                producer_id=producer_id,
-                position=reader.next_frame,
-                end=reader.shrunk_to,
-            )
+            # Told and never reset: reading these positions again would double what is folded.
+            shrunk = JournalShrunk(producer_id, reader.next_frame, reader.shrunk_to)
+            _log.error(str(shrunk), producer_id=producer_id, position=shrunk.position, end=shrunk.end)
         if reader.is_closed:
             self.closed.add(producer_id)
             self._readers.pop(producer_id, None)
