@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from runstream_consumer.blocks import seal
@@ -30,7 +31,7 @@ from runstream_schemas.events import (
     TagEvent,
     topic_for,
 )
-from runstream_schemas.points import RECORD_BYTES
+from runstream_schemas.points import KIND_BITS, RECORD_BYTES
 from runstream_schemas.topics import Topic
 
 DOOR_ONE_POINTS = 500_000
@@ -170,7 +171,7 @@ class Folding:
                     "column_name": series.column_name,
                     "form": series.form,
                     "description": series.description,
-                    "first_index": event.first_index,
+                    "first_index": first_index_of(series.code, event),
                     "sequence": event.sequence,
                 },
             )
@@ -287,3 +288,10 @@ _PLAIN: dict[type, tuple[str, tuple[str, ...]]] = {
     ),
     LogEvent: ("log_event", ("stream", "first_line", "text")),
 }
+
+
+def first_index_of(code: int, event: MetricEvent) -> int:
+    """Index of the first point of series ``code`` in ``event``; behind the event's points if it has none there."""
+    codes = np.frombuffer(event.points, np.uint64)[RECORD_BYTES // 8 - 1 :: RECORD_BYTES // 8] >> KIND_BITS
+    places = np.flatnonzero(codes == code)
+    return event.first_index + (int(places[0]) if len(places) else event.count)

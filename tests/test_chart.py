@@ -1,0 +1,332 @@
+"""Charts: the columns that come out of blocks, raw edges and the live tail are those of a look at every point."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import tempfile
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import duckdb
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from runstream_consumer import blocks
+from runstream_consumer import chart as charting
+from runstream_consumer.access import Take, T
+from runstream_consumer.chart import Axis, Chart
+from runstream_consumer.fold import Fold
+from runstream_consumer.maintain import Maintainer
+from runstream_schemas.events import Created, MetricEvent, Other, RunEvent
+from tests.folded import START_NS, Value, fold_into, metric_event, open_store, pack_point, scalar
+
+RUN, NAME = "run", "loss"
+CREATED_NS = START_NS - 5_000_000
+
+
+class Direct:
+    """An access to an open history file, without a server."""
+
+    where = "here"
+    is_served = False
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+
+    def run(self, statement: str, take: Take[T]) -> T:
+        """See Access."""
+        cursor = self._connection.cursor()
+        cursor.execute(statement)
+        return take(cursor)
+
+    def relation(self, statement: str) -> duckdb.DuckDBPyRelation:
+        """See Access."""
+        return self._connection.sql(statement)
+
+    def close(self) -> None:
+        """See Access."""
+
+
+@dataclass(frozen=True)
+class Logged:
+    """One point as logged: by which producer, with or without a step, when (us after the start)."""
+
+    producer: int
+    step: int | None
+    at_us: int
+    value: Value
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Points that are committed together, and what happens to them."""
+
+    points: list[Logged]
+    door_one: bool
+    seal: bool
+
+
+NUMBERS: st.SearchStrategy[Value] = st.one_of(
+    st.sampled_from([0.0, -0.0, 1.0, 1.0, 2.0, math.nan, math.inf, -math.inf]),
+    st.floats(-1e6, 1e6),
+    st.integers(-5, 5),
+    st.sampled_from([None, "text", True]),
+)
+STEPS = st.one_of(st.none(), st.integers(-40, 40), st.integers(-3, 3))
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[Slice]:
+    """Up to five commits of up to two producers: steps and clocks repeat and run backwards."""
+    slices = []
+    clock = itertools.count()
+    for _ in range(draw(st.integers(1, 5))):
+        strided = draw(st.booleans())
+        n = draw(st.integers(1, 60 if strided else 25))
+        base = draw(st.integers(-50, 200))
+        points = [
+            Logged(
+                draw(st.integers(0, 1)) if not strided else 0,
+                base + i * 2 if strided else draw(STEPS),
+                next(clock) * 7 + (0 if strided else draw(st.integers(-30, 30))),
+                draw(NUMBERS),
+            )
+            for i in range(n)
+        ]
+        slices.append(Slice(points, draw(st.booleans()), draw(st.booleans())))
+    return slices
+
+
+def event_of(points: Sequence[tuple[int, Logged]], producer: int, sequence: int) -> MetricEvent:
+    """One metric event of (index, point) pairs of one producer."""
+    packed = [pack_point(0, p.step, p.value, START_NS + p.at_us * 1000, i) for i, (_, p) in enumerate(points)]
+    return MetricEvent(
+        RUN, f"p{producer}", sequence, START_NS, points[0][0], len(points), (scalar(0, NAME),),
+        tuple(other for _, other in packed if isinstance(other, Other)), b"".join(record for record, _ in packed),
+    )  # fmt: skip
+
+
+def build(folder: Path, slices: Sequence[Slice]) -> Any:
+    """Fold the slices; returns the open store."""
+    store = open_store(folder)
+    fold = Fold(store.load_state())
+    maintainer = Maintainer(store, fold)
+    created = Created("default", "exp", None, None, None, None, "host", "user", 1, None)
+    fold_into(store, fold, [RunEvent(RUN, "p0", 0, CREATED_NS, created)])
+    index, sequence = [0, 0], [0, 0]
+    for part in slices:
+        events = []
+        for producer in (0, 1):
+            own = [p for p in part.points if p.producer == producer]
+            if own:
+                events.append(event_of(list(enumerate(own, index[producer])), producer, sequence[producer]))
+                index[producer] += len(own)
+                sequence[producer] += 1
+        fold_into(store, fold, events, door_one=part.door_one)
+        if part.seal:
+            maintainer.seal()
+    maintainer.write_statistics()
+    return store
+
+
+@dataclass(frozen=True)
+class Point:
+    """A point that a chart can show: x in steps or us, and its place among equals."""
+
+    x: int
+    order: tuple[int, int, int]
+    value: float
+
+
+def shown(slices: Sequence[Slice], x: Axis) -> list[Point]:
+    """Every number of the history as the axis sees it: steps that were counted go on over producers."""
+    by_producer: list[list[Logged]] = [[], []]
+    for part in slices:
+        for p in part.points:
+            by_producer[p.producer].append(p)
+    n_stepless = [sum(p.step is None for p in own) for own in by_producer]
+    found = []
+    for producer, own in enumerate(by_producer):
+        counted = itertools.count(n_stepless[0] if producer else 0)
+        for index, p in enumerate(own):
+            step = next(counted) if p.step is None else p.step
+            at = START_NS // 1000 + p.at_us
+            if not isinstance(p.value, str) and p.value is not None:
+                tie = (producer, step, index)
+                found.append(Point(step if x == "step" else at, tie, float(p.value)))
+    return found
+
+
+def expected(points: Sequence[Point], width: int) -> dict[int, tuple[float, ...]]:
+    """Column -> n, first x and value, last x and value, least x and value, greatest x and value."""
+    columns: dict[int, list[Point]] = defaultdict(list)
+    for p in points:
+        columns[p.x // width].append(p)
+    answer = {}
+    for column, own in columns.items():
+        first = min(own, key=lambda p: (p.x, p.order))
+        last = max(own, key=lambda p: (p.x, p.order))
+        finite = [p for p in own if math.isfinite(p.value)]
+        least = min(finite, key=lambda p: (p.value, p.x), default=None)
+        most = min(finite, key=lambda p: (-p.value, p.x), default=None)
+        ends = [v for p in (least, most) for v in ((p.x, p.value) if p else (math.nan, math.nan))]
+        answer[column] = (len(own), first.x, first.value, last.x, last.value, *ends)
+    return answer
+
+
+def found(chart: Chart, unit: float, origin_us: int) -> dict[int, tuple[float, ...]]:
+    """A chart's columns in the form of `expected`."""
+    arrays = [
+        chart.first_x, chart.first, chart.last_x, chart.last, chart.min_x, chart.min, chart.max_x, chart.max
+    ]  # fmt: skip
+    answer = {}
+    for place, column in enumerate(chart.column):
+        row = [float(array[place]) for array in arrays]
+        for at in (0, 2, 4, 6):
+            row[at] = row[at] if math.isnan(row[at]) else float(round(row[at] * unit) + origin_us)
+        answer[int(column)] = tuple(row)
+    return answer
+
+
+def same(left: Sequence[float], right: Sequence[float]) -> bool:
+    """Equal numbers, NaN being NaN."""
+    return all(a == b or (math.isnan(a) and math.isnan(b)) for a, b in zip(left, right, strict=True))
+
+
+@settings(
+    max_examples=120,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    phases=[Phase.generate],
+    report_multiple_bugs=False,
+)
+@given(
+    slices=histories(),
+    x=st.sampled_from(["step", "time", "relative"]),
+    columns=st.sampled_from([1, 3, 8, 1000]),
+    ends=st.tuples(st.none() | st.integers(-60, 330), st.none() | st.integers(-60, 330)),
+)
+def test_columns_are_those_of_a_look_at_every_point(
+    slices: list[Slice], x: Axis, columns: int, ends: tuple[int | None, int | None]
+) -> None:
+    """Any mix of seals, stubs, blocks and tail gives the columns of brute force, on each axis and for any range."""
+    origin_us = {"step": 0, "time": 0, "relative": CREATED_NS // 1000}[x]
+    unit = 1.0 if x == "step" else 1e6
+    zero = 0 if x == "step" else START_NS // 1000 - origin_us
+    lo, hi = (None if end is None else (zero + end) / unit for end in ends)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        patch.object(blocks, "CELL_POINTS", 8),
+        patch.object(blocks, "STUB_POINTS", 5),
+        patch.object(charting, "BLOCKS_FROM", 1),
+    ):
+        store = build(Path(folder), slices)
+        try:
+            chart = charting.charts(Direct(store.connection), [(RUN, NAME, None)], x, lo, hi, columns)[0]
+        finally:
+            store.close()
+
+    check(chart, shown(slices, x), (lo, hi), unit, origin_us)
+
+
+def check(
+    chart: Chart, points: Sequence[Point], ends: tuple[float | None, float | None], unit: float, origin_us: int
+) -> None:
+    """Compare a chart with brute force over the same columns; raw charts point by point."""
+    width = round(chart.width * unit) or 1
+    low, high = (None if end is None else round(end * unit) + origin_us for end in ends)
+    first = None if low is None else low // width * width
+    last = None if high is None else (high // width + 1) * width - 1
+    # Where every column is one point the width does not matter, but the range was widened to it: take what is asked.
+    inside = [p for p in points if (first is None or p.x >= first) and (last is None or p.x <= last)]
+    if chart.width:
+        wanted = expected(inside, width)
+        got = found(chart, unit, origin_us)
+        for column, row in wanted.items():
+            assert same(got[column], row[1:]), (column, got[column], row[1:])
+        assert got.keys() == wanted.keys()
+    else:
+        got_points = [(round(a * unit) + origin_us, b) for a, b in zip(chart.first_x, chart.first, strict=True)]
+        # A drawn zero has no sign: adding 0.0 takes it away.
+        assert {(a, str(float(b) + 0.0)) for a, b in got_points} >= {(p.x, str(p.value + 0.0)) for p in inside}
+        assert all(any(p.x == a and same([p.value], [b]) for p in points) for a, b in got_points)
+        assert list(chart.first_x) == sorted(chart.first_x)
+    if chart.width:
+        assert chart.n == len(inside)
+        assert sum(count for _, _, count in chart.nonfinite) == sum(not math.isfinite(p.value) for p in inside)
+
+
+def test_unknown_and_empty_curves_are_empty_charts(tmp_path: Path) -> None:
+    """A key that nothing was logged under gives a chart without columns, at its place in the answer."""
+    store = build(tmp_path, [Slice([Logged(0, 1, 0, 1.0)], door_one=False, seal=False)])
+    keys = [("nobody", NAME, None), (RUN, NAME, None), (RUN, NAME, "column")]
+    found_charts = charting.charts(Direct(store.connection), keys, "step", None, None, 1000)
+    store.close()
+
+    assert [(c.run_id, c.column_name, c.n, len(c.column)) for c in found_charts] == [
+        ("nobody", None, 0, 0),
+        (RUN, None, 1, 1),
+        (RUN, "column", 0, 0),
+    ]
+
+
+def test_few_points_come_as_they_are(tmp_path: Path) -> None:
+    """Below one point a column nothing is merged: width 0, points at equal steps included, in the order logged."""
+    points = [Logged(0, step, 0, float(i)) for i, step in enumerate([0, 5, 5, 5, 100])]
+    store = build(tmp_path, [Slice(points, door_one=True, seal=False)])
+    chart = charting.charts(Direct(store.connection), [(RUN, NAME, None)], "step", None, None, 8)[0]
+    store.close()
+
+    assert chart.width == 0
+    assert chart.first_x.tolist() == [0, 5, 5, 5, 100]
+    assert chart.first.tolist() == [0, 1, 2, 3, 4]
+
+
+def test_kinds_of_nonfinite_points_are_told_apart(tmp_path: Path) -> None:
+    """Each column names its first NaN, -inf and inf and how many there are, out of whole blocks too."""
+    values = [math.nan if i % 50 == 7 else (math.inf if i % 90 == 3 else float(i)) for i in range(4000)]
+    points = [Logged(0, i, i, value) for i, value in enumerate(values)]
+    with patch.object(charting, "BLOCKS_FROM", 1):
+        store = build(tmp_path, [Slice(points, door_one=True, seal=False)])
+        chart = charting.charts(Direct(store.connection), [(RUN, NAME, None)], "step", None, None, 2)[0]
+        store.close()
+
+    assert chart.width == 1024
+    assert chart.n == 4000
+    assert [mark for mark in chart.nonfinite if mark[0] < 1024] == [(3.0, "inf", 12), (7.0, "nan", 21)]
+    assert np.isfinite(chart.min).all()
+
+
+@pytest.mark.parametrize(("x", "columns", "lo"), [("epoch", 10, None), ("step", 0, None), ("step", 10, math.nan)])
+def test_questions_without_a_meaning_are_refused(x: Any, columns: int, lo: float | None) -> None:
+    """An unknown axis, no columns and a NaN as the range raise at the call."""
+    with pytest.raises(ValueError, match="axis|columns"):
+        charting.statement([(RUN, NAME, None)], x, lo, None, columns)
+
+
+def test_the_far_ends_of_64_bits_are_steps_like_others(tmp_path: Path) -> None:
+    """The lowest and highest step that can be logged are drawn, whatever the width of a column."""
+    steps = [-(2**63) + 1, 0, 2**63 - 1]
+    store = build(tmp_path, [Slice([Logged(0, s, 0, 1.0) for s in steps], door_one=False, seal=True)])
+    access = Direct(store.connection)
+    whole = charting.charts(access, [(RUN, NAME, None)], "step", None, None, 1)[0]
+    part = charting.charts(access, [(RUN, NAME, None)], "step", -10, 1e300, 1000)[0]
+    store.close()
+
+    assert whole.n == 3
+    assert part.n >= 2
+
+
+def test_unused_helper_builders_agree() -> None:
+    """The event builder of this module packs what the shared one packs."""
+    logged = [Logged(0, 1, 0, 2.5), Logged(0, 2, 1000, "x")]
+    shared = metric_event([(0, 1, 2.5), (0, 2, "x")], [scalar(0, NAME)], producer_id="p0")
+
+    assert event_of(list(enumerate(logged)), 0, 0) == shared
