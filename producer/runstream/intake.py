@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from runstream import notices
-from runstream.series import PACKERS, Pack, SeriesTable
+from runstream.series import PACKERS, Pack, Ring, SeriesTable
 from runstream.staging import NOT_READY, Ready
 from runstream.texts import CLOSED
 from runstream_schemas.errors import JournalUnavailable
@@ -121,11 +121,11 @@ class Intake(ABC):
         for code, cell in zip(codes, cells, strict=True):
             self.put(code, cell, number)
 
-    def void(self, slots: object, offset: int) -> None:
-        """Settle a record that `log()` took and did not write."""
+    def void(self, ring: Ring, slots: object, offset: int) -> bool:
+        """Settle a record that `log()` took and did not write; False = it is written after all."""
         channel = self._channel
-        if channel is not None:
-            channel.staging.void(slots, offset)
+        # The records of a ring that is no longer the current one are settled when it closes.
+        return channel is None or channel.staging.ring is not ring or channel.staging.void(slots, offset)
 
     def _write_series(self, code: int) -> bool:
         """Register a series that is not on the disk yet; False while the disk refuses."""
@@ -155,8 +155,11 @@ class Intake(ABC):
                 return found is None
             try:
                 pack(ring, offset, step, time.time_ns(), value, word)
-            except ValueError:
-                return False
+            except (ValueError, TypeError):
+                # What a closed mapping raises; what is written here was checked before.
+                if channel.staging.ring.closed:
+                    return False
+                raise
             except BaseException:
                 channel.staging.void(slots, offset)
                 raise

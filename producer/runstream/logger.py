@@ -7,7 +7,7 @@ from collections.abc import Callable
 from time import time_ns
 from typing import TYPE_CHECKING
 
-from runstream.series import checked_step
+from runstream.series import Ring, checked_step
 from runstream.staging import NOT_READY, Ready
 from runstream.values import normalise
 from runstream_schemas.points import NO_STEP
@@ -86,12 +86,14 @@ class Logger:
         # Nothing above has a slot to lose; from here on the slot is ours and must end complete or void.
         try:
             pack(ring, offset, step, time_ns(), value, code)
-        except (struct.error, ValueError):
+        except (struct.error, ValueError, TypeError):
             # A step or an integer that does not fit, or a ring closed meanwhile: the slow way tells them apart.
-            self._give_up(slots, offset)
+            # With the record complete it was a signal handler that raised.
+            if not self._give_up(ring, slots, offset):
+                raise
             return self._slow(name, value, step)
         except BaseException:
-            self._give_up(slots, offset)
+            self._give_up(ring, slots, offset)
             raise
         return None
 
@@ -115,7 +117,6 @@ class Logger:
             return self.log(name, value, step=step)
         return self._slow(name, value, NO_STEP if step is None else checked_step(name, step), description)
 
-    def _give_up(self, slots: object, offset: int) -> None:
-        """Mark a slot that was taken and not filled as void, so that nothing waits for it."""
-        if self._producer is not None:
-            self._producer.void(slots, offset)
+    def _give_up(self, ring: Ring, slots: object, offset: int) -> bool:
+        """Mark a record that was taken and not written as void, so that nothing waits for it; False = it is written."""
+        return self._producer is None or self._producer.void(ring, slots, offset)

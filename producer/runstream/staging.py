@@ -128,12 +128,20 @@ class Staging:
                 return self.ready, n_full
         return None
 
-    def void(self, slots: object, offset: int) -> None:
-        """Settle a record that was taken and not written. One that is complete after all, or freed meanwhile, stays."""
+    def void(self, slots: object, offset: int) -> bool:
+        """
+        Settle a record that was taken and not written.
+
+        Returns:
+            True: the record is void, or the ring is closed. False: it is complete after all, perhaps freed meanwhile.
+        """
         with self._lock:
-            is_ours = any(block.slots is slots for block in self.blocks)
-            if is_ours and not self.ring.closed and not self.ring[offset + CODE_OFFSET]:
+            if self.ring.closed:
+                return True
+            if any(block.slots is slots for block in self.blocks) and not self.ring[offset + CODE_OFFSET]:
                 INT_RECORD.pack_into(self.ring, offset, NO_STEP, time_ns(), 0, VOID_CODE)
+                return True
+            return False
 
     def count_dropped(self, n_points: int) -> None:
         """Remember, also for a recovery, that points found no room."""
