@@ -264,3 +264,19 @@ def test_a_second_consumer_names_the_first(home_path: Path) -> None:
     assert second.returncode == exits.FAILED
     assert f"process {first.pid} " in second.stderr
     assert "Traceback" not in second.stderr
+
+
+@pytest.mark.kafka
+def test_check_on_a_training_machine_warns_about_the_history_only(
+    broker: real.Broker, topic_prefix: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With broker and topics in order and no consumer in reach, `check` ends with 0 and one warning."""
+    monkeypatch.setenv("RUNSTREAM_BROKERS", broker.servers)
+    output(capsys, "topics", "create")
+
+    told = json.loads(output(capsys, "check", "--json"))
+    levels = {finding["part"]: finding["level"] for finding in told["findings"]}
+
+    assert told["ok"]
+    assert (levels["broker"], levels["topics"], levels["checksums"]) == ("ok", "ok", "ok")
+    assert [part for part, level in levels.items() if level == "warning"] == ["history"]

@@ -64,7 +64,9 @@ def _reader() -> subprocess.Popen[bytes] | None:
 
 
 def _started(arguments: list[str]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-m", "runstream.cli", *arguments])
+    # The demo's own lines are what its terminal is for.
+    environment = {"RUNSTREAM_LOG_LEVEL": "WARNING", **os.environ}
+    return subprocess.Popen([sys.executable, "-m", "runstream.cli", *arguments], env=environment)
 
 
 def _train(serve: bool) -> None:
