@@ -329,6 +329,21 @@ def test_lag_tells_events_and_age(home: Home) -> None:
     assert (even.next_position, even.end, even.behind_s) == (10, 10, 0.0)
 
 
+def test_an_empty_journal_is_not_behind(home: Home) -> None:
+    """A producer that has not said anything yet, or has just begun a segment, shows no lag."""
+    writer = Writer(home)
+    source = started(home)
+    assert polled(source) == []
+    [before] = source.lag()
+    writer.write(2)
+    assert len(polled(source)) == 2
+    writer.rotate()
+    [after] = source.lag()
+
+    assert before.end == before.next_position == 0
+    assert after.end == after.next_position == 2
+
+
 def test_the_log_keeps_its_name(home: Home) -> None:
     """A home is the same log after a restart, another home is another."""
     assert JournalSource(home).identity == JournalSource(home).identity

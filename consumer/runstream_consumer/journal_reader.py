@@ -10,6 +10,7 @@ from runstream_consumer.archive import archived, archived_header, restore, scan_
 from runstream_consumer.source import Lag, Record, Undecodable
 from runstream_schemas.codec import MAX_EVENT_BYTES
 from runstream_schemas.errors import SegmentDamaged
+from runstream_schemas.frame import HEADER_BYTES
 from runstream_schemas.home import Home
 from runstream_schemas.scan import Damage, Frame, Scan, read_header
 from runstream_schemas.topics import Topic
@@ -84,16 +85,21 @@ class JournalReader:
         return self.is_closed
 
     def _unread_bytes(self) -> int:
-        n_bytes = 0
         try:
-            for first_frame, path in self._folder.segments():
-                if self._segment == path:
-                    n_bytes += path.stat().st_size - self._offset
-                elif first_frame >= self.next_frame:
-                    n_bytes += path.stat().st_size
+            here = self._unread_here()
+            if here == 0 and not self._folder.segment(self.next_frame).exists():
+                return 0
+            later = [path for first, path in self._folder.segments() if first >= self.next_frame]
+            return here + sum(path.stat().st_size - HEADER_BYTES for path in later if path != self._segment)
         except FileNotFoundError:
-            return n_bytes
-        return n_bytes
+            # It is being archived, so it is folded.
+            return 0
+
+    def _unread_here(self) -> int:
+        """Bytes behind what was read of the current segment, if that is in the journal."""
+        if self._segment is None or self._archived is not None:
+            return 0
+        return max(0, self._segment.stat().st_size - max(self._offset, HEADER_BYTES))
 
     def _locate(self) -> Iterator[Undecodable]:
         """Find the segment that holds the next frame, or the first one behind it: what lies between is lost."""
