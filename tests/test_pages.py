@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
-from tests.browser import (
-    Keep,
-    Stack,
-    View,
-    curve,
-    drawn,
-    png,
-    points,
-    start,
-)
+from runstream_dashboard import server
+from tests.browser import Keep, Stack, View, curve, drawn, free_port, png, points, start
 from tests.waiting import until
 
 pytestmark = pytest.mark.browser
@@ -140,6 +134,36 @@ def test_a_failed_run_tells_why(view: View, keep: Keep) -> None:
     page.get_by_text("out of memory").first.wait_for()
     drawn(page)
     keep(page, "run-failed")
+
+
+def test_pages_outlive_their_consumer(
+    chromium: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keep: Keep
+) -> None:
+    """When the consumer is killed the dashboard reads the file itself: what is shown stays, new points come."""
+    home = tmp_path / "home"
+    monkeypatch.setenv("RUNSTREAM_HOME", str(home))
+    consumer = subprocess.Popen([sys.executable, "-m", "runstream.cli", "consume"], stdout=subprocess.DEVNULL)
+    until((home / "server.json").exists, what="the consumer's address")
+    port = free_port()
+    stack = Stack(home, port, server.start(port, home=home, log_path=home / "up.log"))
+    view = View(stack, chromium)
+    try:
+        until(stack.answers, what="the dashboard's health check")
+        with start("outlives") as run:
+            curve(run, n=50)
+            page = view.open(f"/charts?runs={run.id}")
+            assert points(page) == 50
+            consumer.kill()
+            consumer.wait()
+            curve(run, first=50, n=5)
+            until(lambda: points(page) == 55, what="points logged after the consumer's end")
+            keep(page, "charts-without-consumer")
+    finally:
+        view.close()
+        stack.close()
+        consumer.kill()
+        consumer.wait()
+    assert view.problems == []
 
 
 def test_sql_reads_and_refuses_to_write(view: View, keep: Keep) -> None:
