@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from runstream_schemas import ring
 from runstream_schemas.events import Created, Gap, MetricEvent, ProducerLost, RunEvent
-from runstream_schemas.home import Home, locked
+from runstream_schemas.home import Home, ProducerDir, locked
 from runstream_schemas.points import RECORD_BYTES, VOID, kind_of
-from runstream_schemas.recovery import heir_of, is_alive, recover
+from runstream_schemas.recovery import heir_of, is_alive, recover, sweep_unborn
 from runstream_schemas.segment import CLOSING
 from tests.staged import Staged, events, frames
 
@@ -265,3 +265,17 @@ def test_points_without_their_registration_become_void(home: Home) -> None:
 
     assert kind_of(int.from_bytes(metric.points[24:32], "little")) == VOID
     assert ring.read_series(staged.folder.names) == {}
+
+
+def test_folders_that_were_never_born_are_swept(home: Home) -> None:
+    """Old leftovers of a killed birth go; one that is being made, held or whole stays."""
+    for name in (".new-old", ".new-held", ".new-young", "whole"):
+        (home.journal_dir / name).mkdir()
+        (home.journal_dir / name / "lock").touch()
+        if name != ".new-young":
+            os.utime(home.journal_dir / name, (0, 0))
+    with locked(ProducerDir(home.journal_dir / ".new-held").lock):
+        n_removed = sweep_unborn(home)
+
+    assert n_removed == 1
+    assert sorted(path.name for path in home.journal_dir.iterdir()) == [".new-held", ".new-young", "whole"]

@@ -39,7 +39,7 @@ from runstream_schemas.errors import (
 )
 from runstream_schemas.events import Event
 from runstream_schemas.home import Home
-from runstream_schemas.recovery import recover
+from runstream_schemas.recovery import recover, sweep_unborn
 
 BATCH_BYTES = 40 << 20
 """What one commit takes at most: a bit more than a million points."""
@@ -199,6 +199,7 @@ class Consumer:
             stack.callback(store.close)
             for note in store.notes:
                 _log.warning(note, path=str(store.path))
+            sweep_unborn(home)
             pipeline = Pipeline(source, store)
             self._server = server = self._serve(store, stack)
             archive = Archivist(home, store.positions).step if source.kind == "journal" else None
@@ -331,6 +332,7 @@ def _fold_all(home: Home) -> None:
     source = JournalSource(home)
     store = Store.open(home.history_path, source.kind, source.identity)
     try:
+        sweep_unborn(home)
         recover_dead(home, source.closed)
         pipeline = Pipeline(source, store)
         while pipeline.turn(0.0):

@@ -12,8 +12,8 @@ rest then goes out under a new producer id, made whole in a folder of its own, a
 
 from __future__ import annotations
 
+import shutil
 import time
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 
@@ -21,12 +21,15 @@ from runstream_schemas import codec
 from runstream_schemas.errors import DecodeError
 from runstream_schemas.events import Created, Event, Gap, ProducerLost, RunEvent, topic_for
 from runstream_schemas.failpoint import hit
-from runstream_schemas.home import NEW_PREFIX, ProducerDir, boot_id, host_name, locked, network_filesystem
+from runstream_schemas.home import NEW_PREFIX, Home, ProducerDir, boot_id, host_name, locked, network_filesystem
 from runstream_schemas.ids import uuid7, uuid7_value
 from runstream_schemas.leftovers import Batch, Leftovers
 from runstream_schemas.scan import Frame, is_closed, read_header
 from runstream_schemas.segment import CLOSING, SegmentHeader, SegmentWriter, scan
 from runstream_schemas.topics import Topic
+
+UNBORN_AGE_S = 60.0
+"""Making a folder takes milliseconds; one that is this old and not locked was given up."""
 
 _LOCK_TRIES = 3
 _LOCK_PAUSE_S = 0.005
@@ -259,9 +262,22 @@ def _unlink_staging(folder: ProducerDir) -> None:
         hit("recovery.unlinked")
 
 
-def recover_all(folders: Iterable[ProducerDir]) -> Iterator[Recovered]:
-    """Recover each of `folders` that needs it."""
-    for folder in folders:
-        done = recover(folder)
-        if done is not None:
-            yield done
+def sweep_unborn(home: Home) -> int:
+    """Remove folders of producers that were killed while they were made: nobody could log there yet.
+
+    Returns:
+        How many were removed.
+    """
+    n_removed = 0
+    for path in home.journal_dir.glob(f"{NEW_PREFIX}*"):
+        try:
+            if time.time() - path.stat().st_mtime < UNBORN_AGE_S:
+                continue
+            with locked(ProducerDir(path).lock) as fd:
+                if fd is not None:
+                    shutil.rmtree(path)
+                    n_removed += 1
+        except FileNotFoundError:
+            # It was born, or somebody else swept it.
+            continue
+    return n_removed
