@@ -65,6 +65,16 @@ def test_acknowledged_segments_leave_once_staging_does_not_need_them(journal: Jo
     assert [first for first, _ in journal.folder.segments()] == [9]
 
 
+def test_a_closed_journal_gives_its_room_back_once(journal: Journal) -> None:
+    """What Kafka has of a closed journal no longer counts against the quota, however often it is told."""
+    write(journal, 10)
+    journal.close()
+    for _ in range(3):
+        journal.trim(10)
+
+    assert journal.room._used_bytes == 0
+
+
 def test_a_segments_header_says_what_staging_still_holds(journal: Journal) -> None:
     """The next segment's header carries the lowest index that may be in staging only."""
     from runstream_schemas.segment import read_header

@@ -7,7 +7,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -115,3 +115,12 @@ def _stage_locally(folder: ProducerDir) -> None:
     local = Path(tempfile.gettempdir()) / f"runstream-{os.getuid()}" / folder.producer_id
     local.mkdir(mode=0o700, parents=True)
     folder.staging_pointer.write_text(f"{local}\n", encoding="utf-8")
+
+
+def clear_local(folder: ProducerDir) -> None:
+    """Remove the empty local folder of a producer whose home is on a network file system."""
+    if folder.staging_pointer.exists():
+        local = folder.staging.parent
+        folder.staging_pointer.unlink()
+        with suppress(OSError):  # a file of recovery's, or nothing: no reason to fail at the very end
+            local.rmdir()

@@ -17,7 +17,7 @@ from operator import length_hint
 
 from runstream import notices
 from runstream.batches import Batches
-from runstream.birth import Parts, reveal
+from runstream.birth import Parts, clear_local, reveal
 from runstream.series import SeriesTable
 from runstream.staging import VOID_CODE, Block
 from runstream_schemas import codec, ring
@@ -213,6 +213,7 @@ class Channel:
             self.staging.remove()
             self.texts.remove()
             self.folder.names.unlink(missing_ok=True)
+            clear_local(self.folder)
         finally:
             self._release()
             self._tell_closed(self)

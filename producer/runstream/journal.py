@@ -115,6 +115,7 @@ class Journal:
         self._unsynced: list[SegmentWriter] = []
         self._end_index = 0
         self._retry_at_s = 0.0
+        self._size_bytes = 0  # of the last segment of a closed journal, until Kafka has it
         self._writer = SegmentWriter(folder.segment(0), header)
         room.add(self._writer.size)
 
@@ -175,6 +176,8 @@ class Journal:
     def release(self) -> None:
         """Close the files, whatever they hold."""
         with self._lock:
+            if not self.is_closed:
+                self._size_bytes = self._writer.size
             self.is_closed = True
             for writer in (*self._unsynced, self._writer):
                 writer.close()
@@ -208,6 +211,9 @@ class Journal:
                 ended.path.unlink(missing_ok=True)
                 hit("journal-trim")
                 self.room.add(-ended.size_bytes)
+            if self.is_closed and up_to_frame >= self.end_frame:
+                self.room.add(-self._size_bytes)
+                self._size_bytes = 0
 
     def abandon(self) -> None:
         """Close the parent's files in a forked child."""
