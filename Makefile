@@ -4,13 +4,15 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 ARGS ?=
+# The suite starts hundreds of processes; without bytecode each of them compiles every module anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help install demo test lint bench clean lock pictures python tools
 
 help:
 	@echo "make install   everything into .venv (Python 3.11 or later; nothing outside this folder changes)"
 	@echo "make demo      real training runs, then the live dashboard; prints its address"
-	@echo "make test      the whole suite: needs Java 17 or later, Maven and Chromium (ARGS=tests/test_x.py for a part)"
+	@echo "make test      lint, types and the whole suite: needs Java 17 or later, Maven and Chromium (ARGS=tests/test_x.py for a part)"
 	@echo "make lint      ruff and mypy --strict"
 	@echo "make bench     the figures, at most 20 minutes"
 	@echo "make clean     remove .venv, what was built and the demo's home; never your own runs"
@@ -49,7 +51,7 @@ tools:
 demo: install
 	$(BIN)/runstream demo
 
-test: tools install
+test: tools lint
 	$(BIN)/python -m pytest $(ARGS)
 
 lint: install
