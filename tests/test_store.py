@@ -171,6 +171,7 @@ def test_a_full_disk_ends_the_process_and_loses_nothing(tmp_path: Path, expected
     limit_bytes = (folder / "history.duckdb").stat().st_size + 100_000
     process = run_process(folder, limit_bytes=limit_bytes)
     assert process.returncode == 1, process.stdout
+    assert "CommitUnknown" in process.stderr.splitlines()[-1]
     assert n_acknowledged(process) < N_EVENTS
     assert faults(folder, n_acknowledged(process), expected) == []
 

@@ -31,6 +31,7 @@ WITHOUT_COMMIT_NO = frozenset(
 _BOOKKEEPING = ("position_log", "batch", "series_stat_live")
 _IN_EVERY_COMMIT = ("position_log", "batch")
 _FEW_ROWS = 16
+_BROKEN = (duckdb.IOException, duckdb.FatalException, duckdb.OutOfMemoryException)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,7 @@ class Store:
         Raises:
             Fenced: a position in the file is not the one that the fold began at. Nothing was written.
             CommitUnknown: COMMIT raised; the fold may or may not be in the file. Every later commit raises it too.
-            duckdb.Error: something before COMMIT failed. Nothing was written.
+            duckdb.Error: a statement before COMMIT was wrong. Nothing was written.
         """
         ranges = with_dead_letters(folded.ranges, dead_letters, self._positions)
         commit_no = self.commit_no + 1
@@ -149,13 +150,18 @@ class Store:
         """A transaction around the block: rolled back if it raises, otherwise committed.
 
         Raises:
-            CommitUnknown: COMMIT raised, now or earlier.
+            CommitUnknown: COMMIT raised, now or earlier, or disk or memory ran out before it.
         """
         if self._unknown is not None:
             raise self._unknown
         self.connection.execute("BEGIN")
         try:
             yield
+        except _BROKEN as error:
+            # No space, no memory, a dead instance: nothing was committed, but this process cannot go on either.
+            self._roll_back()
+            self._unknown = CommitUnknown(path=str(self.path), cause=error)
+            raise self._unknown from error
         except BaseException:
             self._roll_back()
             raise
