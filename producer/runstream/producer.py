@@ -174,8 +174,11 @@ class Producer(Intake):
             except TimeoutError as error:
                 raise FlushTimeout(pending=1, timeout_s=timeout_s, cause=str(error)) from error
         if self.services.sender is not None:
-            for producer_id, frame in self.ends().items():
-                self.services.sender.wait(producer_id, frame, max(0.0, end_s - time.monotonic()))
+            try:
+                for producer_id, frame in self.ends().items():
+                    self.services.sender.wait(producer_id, frame, max(0.0, end_s - time.monotonic()))
+            except FlushTimeout as error:
+                raise FlushTimeout(pending=error.pending, timeout_s=timeout_s, cause=error.cause) from None
 
     def close(self) -> None:
         """
