@@ -20,12 +20,12 @@ from hypothesis import strategies as st
 
 from runstream_consumer import blocks
 from runstream_consumer import chart as charting
-from runstream_consumer.access import Take, T
+from runstream_consumer.access import T, Take
 from runstream_consumer.chart import Axis, Chart
 from runstream_consumer.fold import Fold
 from runstream_consumer.maintain import Maintainer
 from runstream_schemas.events import Created, MetricEvent, Other, RunEvent
-from tests.folded import START_NS, Value, fold_into, metric_event, open_store, pack_point, scalar
+from tests.folded import START_NS, Value, fold_into, open_store, pack_point, scalar
 
 RUN, NAME = "run", "loss"
 CREATED_NS = START_NS - 5_000_000
@@ -143,29 +143,40 @@ class Point:
     x: int
     order: tuple[int, int, int]
     value: float
+    part: int
 
 
 def shown(slices: Sequence[Slice], x: Axis) -> list[Point]:
     """Every number of the history as the axis sees it: steps that were counted go on over producers."""
-    by_producer: list[list[Logged]] = [[], []]
-    for part in slices:
+    by_producer: list[list[tuple[int, Logged]]] = [[], []]
+    for place, part in enumerate(slices):
         for p in part.points:
-            by_producer[p.producer].append(p)
-    n_stepless = [sum(p.step is None for p in own) for own in by_producer]
+            by_producer[p.producer].append((place, p))
+    n_stepless = [sum(p.step is None for _, p in own) for own in by_producer]
     found = []
     for producer, own in enumerate(by_producer):
         counted = itertools.count(n_stepless[0] if producer else 0)
-        for index, p in enumerate(own):
+        for index, (place, p) in enumerate(own):
             step = next(counted) if p.step is None else p.step
             at = START_NS // 1000 + p.at_us
             if not isinstance(p.value, str) and p.value is not None:
                 tie = (producer, step, index)
-                found.append(Point(step if x == "step" else at, tie, float(p.value)))
+                found.append(Point(step if x == "step" else at, tie, float(p.value), place))
     return found
 
 
-def expected(points: Sequence[Point], width: int) -> dict[int, tuple[float, ...]]:
-    """Column -> n, first x and value, last x and value, least x and value, greatest x and value."""
+def equals(points: Sequence[Point], end: Point, is_last: bool) -> set[str]:
+    """What may stand for `end`: where commits meet at one x, the last (first) point of any of them."""
+    found_values = set()
+    for part in {p.part for p in points}:
+        own = [p for p in points if (p.x, p.order[0], p.part) == (end.x, end.order[0], part)]
+        if own:
+            found_values.add(repr((max if is_last else min)(own, key=lambda p: p.order).value + 0.0))
+    return found_values
+
+
+def expected(points: Sequence[Point], width: int) -> dict[int, tuple[tuple[float, ...], set[str], set[str]]]:
+    """Column -> first x, last x, least x and value, greatest x and value; its possible first and last values."""
     columns: dict[int, list[Point]] = defaultdict(list)
     for p in points:
         columns[p.x // width].append(p)
@@ -177,7 +188,7 @@ def expected(points: Sequence[Point], width: int) -> dict[int, tuple[float, ...]
         least = min(finite, key=lambda p: (p.value, p.x), default=None)
         most = min(finite, key=lambda p: (-p.value, p.x), default=None)
         ends = [v for p in (least, most) for v in ((p.x, p.value) if p else (math.nan, math.nan))]
-        answer[column] = (len(own), first.x, first.value, last.x, last.value, *ends)
+        answer[column] = ((first.x, last.x, *ends), equals(own, first, False), equals(own, last, True))
     return answer
 
 
@@ -201,7 +212,7 @@ def same(left: Sequence[float], right: Sequence[float]) -> bool:
 
 
 @settings(
-    max_examples=120,
+    max_examples=50,
     deadline=None,
     suppress_health_check=list(HealthCheck),
     phases=[Phase.generate],
@@ -211,10 +222,11 @@ def same(left: Sequence[float], right: Sequence[float]) -> bool:
     slices=histories(),
     x=st.sampled_from(["step", "time", "relative"]),
     columns=st.sampled_from([1, 3, 8, 1000]),
+    blocks_from=st.sampled_from([1, 1, 10_000]),
     ends=st.tuples(st.none() | st.integers(-60, 330), st.none() | st.integers(-60, 330)),
 )
 def test_columns_are_those_of_a_look_at_every_point(
-    slices: list[Slice], x: Axis, columns: int, ends: tuple[int | None, int | None]
+    slices: list[Slice], x: Axis, columns: int, blocks_from: int, ends: tuple[int | None, int | None]
 ) -> None:
     """Any mix of seals, stubs, blocks and tail gives the columns of brute force, on each axis and for any range."""
     origin_us = {"step": 0, "time": 0, "relative": CREATED_NS // 1000}[x]
@@ -225,7 +237,7 @@ def test_columns_are_those_of_a_look_at_every_point(
         tempfile.TemporaryDirectory() as folder,
         patch.object(blocks, "CELL_POINTS", 8),
         patch.object(blocks, "STUB_POINTS", 5),
-        patch.object(charting, "BLOCKS_FROM", 1),
+        patch.object(charting, "BLOCKS_FROM", blocks_from),
     ):
         store = build(Path(folder), slices)
         try:
@@ -242,16 +254,19 @@ def check(
     """Compare a chart with brute force over the same columns; raw charts point by point."""
     width = round(chart.width * unit) or 1
     low, high = (None if end is None else round(end * unit) + origin_us for end in ends)
-    first = None if low is None else low // width * width
-    last = None if high is None else (high // width + 1) * width - 1
+    begin = None if low is None else low // width * width
+    end = None if high is None else (high // width + 1) * width - 1
     # Where every column is one point the width does not matter, but the range was widened to it: take what is asked.
-    inside = [p for p in points if (first is None or p.x >= first) and (last is None or p.x <= last)]
+    inside = [p for p in points if (begin is None or p.x >= begin) and (end is None or p.x <= end)]
     if chart.width:
         wanted = expected(inside, width)
         got = found(chart, unit, origin_us)
-        for column, row in wanted.items():
-            assert same(got[column], row[1:]), (column, got[column], row[1:])
         assert got.keys() == wanted.keys()
+        for column, (row, firsts, lasts) in wanted.items():
+            first_x, first_value, last_x, last_value, *rest = got[column]
+            assert same((first_x, last_x, *rest), row), (column, got[column], row)
+            assert repr(first_value + 0.0) in firsts, (column, first_value, firsts)
+            assert repr(last_value + 0.0) in lasts, (column, last_value, lasts)
     else:
         got_points = [(round(a * unit) + origin_us, b) for a, b in zip(chart.first_x, chart.first, strict=True)]
         # A drawn zero has no sign: adding 0.0 takes it away.
@@ -307,7 +322,7 @@ def test_kinds_of_nonfinite_points_are_told_apart(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("x", "columns", "lo"), [("epoch", 10, None), ("step", 0, None), ("step", 10, math.nan)])
 def test_questions_without_a_meaning_are_refused(x: Any, columns: int, lo: float | None) -> None:
     """An unknown axis, no columns and a NaN as the range raise at the call."""
-    with pytest.raises(ValueError, match="axis|columns"):
+    with pytest.raises(ValueError, match=r"axis|columns"):
         charting.statement([(RUN, NAME, None)], x, lo, None, columns)
 
 
@@ -322,11 +337,3 @@ def test_the_far_ends_of_64_bits_are_steps_like_others(tmp_path: Path) -> None:
 
     assert whole.n == 3
     assert part.n >= 2
-
-
-def test_unused_helper_builders_agree() -> None:
-    """The event builder of this module packs what the shared one packs."""
-    logged = [Logged(0, 1, 0, 2.5), Logged(0, 2, 1000, "x")]
-    shared = metric_event([(0, 1, 2.5), (0, 2, "x")], [scalar(0, NAME)], producer_id="p0")
-
-    assert event_of(list(enumerate(logged)), 0, 0) == shared

@@ -309,7 +309,7 @@ def test_with_kafka_and_no_server_reading_says_what_to_set(home_path: Path, monk
     """Nothing is folded from journals when events go to Kafka: the error names the two variables."""
     monkeypatch.setenv("RUNSTREAM_BROKERS", "localhost:1")
 
-    with pytest.raises(HistoryUnreachable, match="RUNSTREAM_SERVER.*RUNSTREAM_TOKEN_FILE"):
+    with pytest.raises(HistoryUnreachable, match=r"RUNSTREAM_SERVER.*RUNSTREAM_TOKEN_FILE"):
         connect(home_path)
 
 
