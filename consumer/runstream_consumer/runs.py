@@ -135,11 +135,7 @@ def run_page(
     """
     terms = parse(text)
     inside = [] if workspace is None else [f"r.workspace = {literal(workspace)}"]
-    wanted = [condition(term) for term in terms]
-    if not any(term.key == "archived" for term in terms):
-        wanted.append("NOT r.archived")
-    if experiment is not None:
-        wanted.append(f"r.experiment = {literal(experiment)}")
+    wanted = _conditions(terms, experiment)
     statuses = f"WHERE r.status IN {_tuple(status)}" if status else ""
     order, join = sort_expression(sort)
     statement = f"""
@@ -163,6 +159,15 @@ SELECT (SELECT sum(1) FROM counted), (SELECT list({{'s': status, 'n': n}}) FROM
         counts_by_status={row["s"]: row["n"] for row in counts or ()},
         experiments=sorted(experiments or ()),
     )
+
+
+def _conditions(terms: Sequence[Term], experiment: str | None) -> list[str]:
+    wanted = [condition(term) for term in terms]
+    if not any(term.key == "archived" for term in terms):
+        wanted.append("NOT r.archived")
+    if experiment is not None:
+        wanted.append(f"r.experiment = {literal(experiment)}")
+    return wanted
 
 
 def run_many(access: Access, run_ids: Sequence[str], metrics: Sequence[str] = ()) -> list[RunRow]:
