@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from runstream_consumer.blocks import seal
 from runstream_consumer.metric import MAX_SERIES_CODE, Codes, MetricSlice, Owner, Scratch
+from runstream_consumer.rows import turned
 from runstream_consumer.series_stat import stat_columns, summarise
 from runstream_consumer.source import Position, Record
 from runstream_consumer.state import Draft, FoldState, RefusedError
@@ -213,7 +214,7 @@ class Folding:
             block, blocks = seal(rows, self.draft.next_block)
             if blocks:
                 self.tables["block"] = blocks
-            self.tables["point"] = columns | {"block": pa.array(block)}
+            self.tables["point"] = turned(columns | {"block": pa.array(block)}, rows.starts)
             self.tables["seal"] = {
                 "first_block": [self.draft.next_block],
                 "last_block": [int(block[-1])],
