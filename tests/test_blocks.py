@@ -132,3 +132,20 @@ def test_extremes_of_nothing_finite_have_no_row() -> None:
     assert found.lowest_row.tolist() == [-1, 3]
     assert found.highest_row.tolist() == [-1, 2]
     assert found.nonfinite.tolist() == [2, 0]
+
+
+@given(st.lists(st.sampled_from([1, 255, 256, 300]), min_size=1, max_size=6))
+def test_turning_moves_points_within_their_series_only(counts: list[int]) -> None:
+    """A turned slice holds every point with all of its columns where its series was, each second long one backwards."""
+    rows = point_rows([[(step, step * 10, float(step)) for step in range(count)] for count in counts])
+    block = rows.series_id.repeat(counts) * 1000 + rows.index
+
+    rows.turn(block)
+
+    orders = [rows.index[begin : begin + n].tolist() for begin, n in zip(rows.starts, counts, strict=True)]
+    long = [order for order, n in zip(orders, counts, strict=True) if n >= 256]
+    assert [sorted(order) for order in orders] == [list(range(count)) for count in counts]
+    assert [order[0] == 0 for order in long] == [place % 2 == 0 for place in range(len(long))]
+    assert (rows.step == rows.index).all()
+    assert (rows.value == rows.index).all()
+    assert (block == rows.series_id.repeat(counts) * 1000 + rows.index).all()

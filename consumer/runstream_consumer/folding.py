@@ -9,7 +9,6 @@ import pyarrow as pa
 
 from runstream_consumer.blocks import seal
 from runstream_consumer.metric import MAX_SERIES_CODE, Codes, MetricSlice, Owner, Scratch
-from runstream_consumer.rows import turned
 from runstream_consumer.series_stat import stat_columns, summarise
 from runstream_consumer.source import Position, Record
 from runstream_consumer.state import Draft, FoldState, RefusedError
@@ -209,20 +208,21 @@ class Folding:
         if not rows.n:
             return 0
         self.draft.add_stats(slots, *summarise(rows))
-        columns = rows.columns()
         if door_one if door_one is not None else rows.n >= DOOR_ONE_POINTS:
             block, blocks = seal(rows, self.draft.next_block)
             if blocks:
                 self.tables["block"] = blocks
-            self.tables["point"] = turned(columns | {"block": pa.array(block)}, rows.starts)
+            last_block = int(block[-1])
+            rows.turn(block)
+            self.tables["point"] = rows.columns() | {"block": pa.array(block)}
             self.tables["seal"] = {
                 "first_block": [self.draft.next_block],
-                "last_block": [int(block[-1])],
+                "last_block": [last_block],
                 "n": [rows.n],
             }
-            self.draft.next_block = int(block[-1]) + 1
+            self.draft.next_block = last_block + 1
         else:
-            self.tables["point_live"] = columns
+            self.tables["point_live"] = rows.columns()
         return rows.n
 
     def add_statistics(self, now_us: int, *, is_due: bool) -> bool:

@@ -15,7 +15,7 @@ import pyarrow as pa
 from runstream_consumer.blocks import seal
 from runstream_consumer.fold import Fold
 from runstream_consumer.folding import is_statistics_due
-from runstream_consumer.rows import sort_points, turned
+from runstream_consumer.rows import sort_points
 from runstream_consumer.store import Store
 from runstream_schemas.failpoint import hit
 
@@ -141,10 +141,11 @@ class Maintainer:
                 return
             rows = sort_points(live)
             block, blocks = seal(rows, state.next_block)
-            store.insert("point", turned(rows.columns() | {"block": pa.array(block)}, rows.starts))
+            last_block = int(block[-1])
+            rows.turn(block)
+            store.insert("point", rows.columns() | {"block": pa.array(block)})
             if blocks:
                 store.insert("block", blocks)
-            last_block = int(block[-1])
             store.insert(
                 "seal",
                 {

@@ -20,7 +20,7 @@ CREATE TABLE point (
     text VARCHAR,
     block BIGINT NOT NULL
 );
-COMMENT ON TABLE point IS 'Sealed points, in slices sorted by (run_key, series_id, step, index). Every point is either here or in point_live.';
+COMMENT ON TABLE point IS 'Sealed points, in slices by (run_key, series_id) and inside a series by (step, index), forwards or backwards. Every point is either here or in point_live.';
 COMMENT ON COLUMN point.run_key IS 'Key of the run: a 64-bit hash of its run_id.';
 COMMENT ON COLUMN point.series_id IS 'Series of one producer: a 64-bit hash of run, producer, metric name and column.';
 COMMENT ON COLUMN point.step IS 'Step as logged; without one, the place among the points of the series that had none, from 0.';
