@@ -28,7 +28,6 @@ from runstream_schemas.errors import (
 from runstream_schemas.home import Home
 from runstream_schemas.topics import Topic, topic_name
 from tests.broker import Broker, GivenBroker, admin, new_prefix
-from tests.broker_kills import run_broker_kills
 from tests.kafka_log import EventLog, drain, positions_after
 from tests.outbox_writer import Writer, settings_for
 from tests.waiting import until
@@ -426,12 +425,3 @@ def test_a_topic_deleted_under_the_sender(log: EventLog, home: Home, monkeypatch
     assert isinstance(trouble, TopicMissing)
     assert trouble.topic == log.tags
     assert [r.value for r in log.read_all(log.tags)] == writer.events[Topic.TAGS][3:]
-
-
-def test_nothing_is_lost_or_doubled_when_the_broker_is_killed(tmp_path: Path) -> None:
-    """A training process and a consumer live through the broker's SIGKILL: every returned point is folded, once."""
-    toll = run_broker_kills(tmp_path, 1)
-
-    assert toll.n_kills == 1
-    assert toll.n_acknowledged > 0
-    assert toll.is_exact, toll
