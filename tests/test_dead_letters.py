@@ -49,9 +49,9 @@ def test_a_record_without_a_key_belongs_to_no_run() -> None:
 
 def test_damage_in_a_journal_keeps_file_and_byte() -> None:
     """Damaged bytes of a journal are found again by segment and offset."""
-    stretch = Undecodable("producer", 7, 9, b"junk", "checksum", "0.journal", 512)
+    stretch = Undecodable("producer", 7, 9, b"junk", "checksum", "0.journal", 512, "run-1")
 
-    letter = of_damage(stretch, 5, "run-1")
+    letter = of_damage(stretch, 5)
 
     assert (letter.position, letter.next_position, letter.segment, letter.segment_offset) == (7, 9, "0.journal", 512)
     assert (letter.run_id, letter.stage, letter.received_at_us) == ("run-1", "source", 5)

@@ -178,6 +178,7 @@ def test_damage_is_told_and_read_over(home: Home) -> None:
     assert (damage.segment, damage.offset) == (writer.segment.path.name, 512 + 2 * frame_bytes)
     assert damage.value == bytes(data[512 + 2 * frame_bytes : 512 + 3 * frame_bytes])
     assert items.index(damage) == 2
+    assert damage.run_id == "run-1"
 
 
 def test_damage_is_told_from_the_archive_too(home: Home) -> None:

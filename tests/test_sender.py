@@ -263,8 +263,10 @@ def test_a_torn_tail_waits_for_its_rest(home: Home) -> None:
     assert (first, second) == ([0, 1], [2])
 
 
-def test_damage_in_the_middle_is_stepped_over_and_kept(log: EventLog, home: Home) -> None:
-    """One flipped bit costs one event: the others are sent, and the damaged file stays for a look."""
+def test_damage_in_the_middle_is_stepped_over_and_kept(
+    log: EventLog, home: Home, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One flipped bit costs one event: the others are sent, the damaged file stays, and the user is told."""
     writer = Writer(home)
     writer.tag(10)
     writer.close()
@@ -278,6 +280,7 @@ def test_damage_in_the_middle_is_stepped_over_and_kept(log: EventLog, home: Home
     assert done.n_unfinished == 0
     assert values(log, Topic.TAGS) == writer.events[Topic.TAGS][:4] + writer.events[Topic.TAGS][5:]
     assert [entry.name for entry in writer.folder.path.glob("*.damaged")] == ["00000000000000000000.journal.damaged"]
+    assert "cannot be sent; the file is kept as *.damaged" in caplog.text
 
 
 def test_what_is_in_flight_is_bounded(log: EventLog, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

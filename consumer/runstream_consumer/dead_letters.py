@@ -59,15 +59,15 @@ def of_record(record: Record, stage: str, error: Exception | str) -> DeadLetter:
     )
 
 
-def of_damage(stretch: Undecodable, received_at_us: int, run_id: str | None = None) -> DeadLetter:
-    """The dead letter of a damaged stretch of a journal; `run_id` as the journal's header has it."""
+def of_damage(stretch: Undecodable, received_at_us: int) -> DeadLetter:
+    """The dead letter of a damaged stretch of a journal."""
     return DeadLetter(
         received_at_us=received_at_us,
         topic="",
         partition=stretch.partition,
         position=stretch.position,
         next_position=stretch.next_position,
-        run_id=run_id,
+        run_id=stretch.run_id,
         stage="source",
         error_type="SegmentDamaged",
         error_message=stretch.reason,

@@ -141,7 +141,7 @@ class JournalReader:
             end = int(Path(e.path).name.partition("-")[2].partition(".")[0])
             if end <= self.next_frame:
                 return
-            yield Undecodable(self.producer_id, self.next_frame, end, b"", str(e.cause), e.path, e.offset)
+            yield Undecodable(self.producer_id, self.next_frame, end, b"", str(e.cause), e.path, e.offset, self._run())
             self.next_frame = end
 
     def _read_growing(self) -> Iterator[Record | Undecodable]:
@@ -182,8 +182,12 @@ class JournalReader:
         if topic is None:
             reason = f"topic {frame.topic} is unknown; if a newer runstream wrote it, upgrade this one and replay"
             where = self._segment.name if self._segment else None
-            return Undecodable(self.producer_id, frame.frame, frame.frame + 1, value, reason, where, frame.offset)
+            at = frame.frame
+            return Undecodable(self.producer_id, at, at + 1, value, reason, where, frame.offset, self._run())
         return Record(topic, self.producer_id, frame.frame, value, self._run_id(), time.time_ns())
+
+    def _run(self) -> str | None:
+        return self._run_id().decode() or None
 
     def _run_id(self) -> bytes:
         if self._key is None and self._segment is not None:
@@ -204,7 +208,8 @@ class JournalReader:
         reason = "damaged bytes in the journal" if damage else "frames missing from the journal"
         reason += f": frames {self.next_frame} to {end - 1}"
         offset = damage.offset if damage else None
-        return Undecodable(self.producer_id, self.next_frame, end, value, reason, where.name if where else None, offset)
+        name = where.name if where else None
+        return Undecodable(self.producer_id, self.next_frame, end, value, reason, name, offset, self._run())
 
     def _move_on(self) -> bool:
         """Go to the next segment if there is one."""

@@ -41,6 +41,7 @@ class Undecodable:
     Attributes:
         value: the bytes found there, cut to MAX_EVENT_BYTES.
         segment, offset: the file and the byte at which they start.
+        run_id: whose journal it is, as far as its header tells: that run is incomplete.
     """
 
     partition: str
@@ -50,6 +51,7 @@ class Undecodable:
     reason: str
     segment: str | None = None
     offset: int | None = None
+    run_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from pathlib import Path
 from struct import Struct
 from typing import Final, Protocol
 
+from runstream import notices
 from runstream_schemas.errors import SegmentDamaged
 from runstream_schemas.home import Home, ProducerDir
 from runstream_schemas.segment import Damage, Frame, SegmentHeader, read_header, scan
@@ -188,7 +189,7 @@ class Outbox:
     def _frames(self, path: Path) -> Iterable[Frame]:
         for item in self._segments.read(path, self._offset, self._next):
             if isinstance(item, Damage):
-                self.damaged.add((path, item.offset))
+                self._tell_damage(path, item)
                 continue
             if item.is_closing:
                 self._closing_frame = item.frame
@@ -196,6 +197,17 @@ class Outbox:
             if item.frame >= self._next:
                 self._skip_to(item.frame)
                 yield item
+
+    def _tell_damage(self, path: Path, damage: Damage) -> None:
+        self.damaged.add((path, damage.offset))
+        notices.once(
+            ("damage", path, damage.offset),
+            "%s bytes of %s, from byte %s on, are damaged and cannot be sent; the file is kept as *%s",
+            damage.end - damage.offset,
+            path,
+            damage.offset,
+            DAMAGED_SUFFIX,
+        )
 
     def _skip_to(self, frame: int) -> None:
         """Frames that do not exist (damaged, or gone) count as acknowledged: nothing can be sent for them."""
