@@ -48,6 +48,7 @@ def start(name: str = "path") -> Run:
 def test_a_value_travels_from_the_call_to_the_chart(pipeline: Pipeline, chromium: Browser) -> None:
     """A logged value reaches the SQL table, the chart statement and the page; one logged later arrives by itself."""
     stack = start_stack(pipeline.home, pipeline.settings)
+    until((pipeline.home / "server.json").exists, what="the consumer's address")
     context = chromium.new_context(viewport={"width": 1440, "height": 900})
     try:
         run = start("traveller")
@@ -127,6 +128,22 @@ def test_a_consumer_that_starts_late_finds_everything(pipeline: Pipeline) -> Non
 
     assert until(complete, what="the run in the history")
     assert pipeline.rows("SELECT status FROM run WHERE run_id = ?", [run.id]) == [("Completed",)]
+
+
+def test_an_open_history_moves_to_the_consumer_that_starts(home_path: Path) -> None:
+    """A history opened over the files asks the consumer as soon as one has taken them."""
+    pipeline = Pipeline(home_path)
+    with start() as run, pipeline.read() as reader:
+        run.log("loss", 1.0)
+        before = reader.metrics(run.id)
+        pipeline.start()
+        try:
+            run.log("loss", 2.0)
+            until(lambda: reader.metrics(run.id) == {"loss": [1.0, 2.0]}, what="the second point")
+        finally:
+            pipeline.stop()
+
+    assert before == {"loss": 1.0}
 
 
 def test_killed_producers_lose_and_double_nothing(consumed: Pipeline) -> None:

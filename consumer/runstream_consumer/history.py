@@ -346,10 +346,10 @@ class _Reopening:
         self._access.close()
 
     def _again(self, broken: Access) -> Access:
-        """Open anew; the statement at hand may be repeated only on an access of the kind it was written for."""
+        """Open anew. What was written for a file can be asked of a consumer too, but not the other way round."""
         fresh = self._reopened(broken)
-        if fresh.is_served != broken.is_served:
-            raise HistoryUnreachable(broken.where, "its consumer has come or gone meanwhile; ask again")
+        if broken.is_served and not fresh.is_served:
+            raise HistoryUnreachable(broken.where, "its consumer has gone meanwhile; ask again")
         return fresh
 
     def _reopened(self, broken: Access) -> Access:
