@@ -257,12 +257,19 @@ def process(settings: Config, **environment: str) -> Iterator[subprocess.Popen[s
             child.kill()
 
 
+def n_served(settings: Config) -> int:
+    """Points that the running consumer shows its readers."""
+    with connect(settings.home.root) as past:
+        return len(past.sql("SELECT step FROM metric").fetchall())
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_signals_end_it_cleanly(settings: Config, number: signal.Signals) -> None:
     """SIGTERM and SIGINT end the process with 0, the file closed, server.json and the lock gone."""
     dead_producer(settings.home)
     with process(settings) as child:
         until(lambda: read_server(settings.home), what="it serves")
+        until(lambda: n_served(settings) == 10, what="the points are folded")
         child.send_signal(number)
         assert child.wait(60) == 0
 

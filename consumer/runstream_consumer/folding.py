@@ -34,7 +34,7 @@ from runstream_schemas.events import (
 from runstream_schemas.points import KIND_BITS, RECORD_BYTES
 from runstream_schemas.topics import Topic
 
-DOOR_ONE_POINTS = 500_000
+DOOR_ONE_POINTS = 300_000
 """A fold of at least this many points goes straight into the sealed table; a smaller one into the live table."""
 
 STATISTICS_INTERVAL_US = 1_000_000

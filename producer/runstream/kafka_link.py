@@ -21,7 +21,7 @@ _SENDING: Final = {
     "allow_auto_create_topics": False,
     "max_in_flight_requests_per_connection": 5,
     "linger_ms": 0,
-    "batch_size": 256 * 1024,
+    "batch_size": 512 * 1024,
     "max_request_size": topics.MESSAGE_BYTES,
     "max_block_ms": 5_000,
     "request_timeout_ms": 10_000,
