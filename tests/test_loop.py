@@ -20,6 +20,7 @@ import pytest
 from runstream_consumer import config, loop
 from runstream_consumer.config import Config
 from runstream_consumer.fold_lock import fold_lock, is_held
+from runstream_consumer.history import connect
 from runstream_consumer.loop import Consumer, catch_up, caught_up
 from runstream_consumer.serve import read_server
 from runstream_consumer.store import Store
