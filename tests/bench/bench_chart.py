@@ -99,9 +99,9 @@ def measure(build: Callable[[Path], Store], questions: str) -> dict[str, float]:
             store.close()
 
 
-def many_runs(path: Path, n_runs: int) -> Store:
-    """Runs of 20 metrics with 2 points each."""
-    builder = Builder(path)
+def many_runs(path: Path, n_runs: int, identity: str = "journal:bench") -> Store:
+    """Runs of 20 metrics with 2 points each; `identity` names the log that they seem to come from."""
+    builder = Builder(path, identity)
     for number in range(n_runs):
         builder.run(
             run_id_of(number),

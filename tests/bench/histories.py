@@ -44,8 +44,8 @@ def metric_names(n: int) -> list[str]:
 class Builder:
     """Folds events into a history file, about a million points a commit, as a backlog is."""
 
-    def __init__(self, path: Path) -> None:
-        self.store = Store.open(path, "journal", "journal:bench")
+    def __init__(self, path: Path, identity: str = "journal:bench") -> None:
+        self.store = Store.open(path, "journal", identity)
         self._fold = Fold(self.store.load_state())
         self._waiting: list[tuple[Record, Event]] = []
         self._n_points = 0
