@@ -268,6 +268,12 @@ def test_sql_errors_are_about_the_readers_own_statement(past: History) -> None:
         past.sql("SELECT ?", ["\0"])
 
 
+def test_a_file_that_nobody_serves_is_read_only_too(home_path: Path) -> None:
+    """Without a consumer a statement that changes something is refused in the same words."""
+    with connect(home_path) as past, pytest.raises(StatementFailed, match="read-only, and this is a DROP statement"):
+        past.sql("DROP TABLE meta")
+
+
 def test_the_public_views_are_documented(past: History) -> None:
     """Every public view and each of its columns says what it means."""
     docs = {doc.name: doc for doc in past.tables()}

@@ -205,12 +205,18 @@ def _failed(error: duckdb.Error, statement: str) -> StatementFailed:
     """Turn what DuckDB says about the statement that was sent into what concerns the reader's own."""
     text = _ERROR_CLASS.sub("", _OUTER_LINE.sub("", str(error)))
     if "Authorization failed" in text:
-        text = _refusal(statement)
+        text = _no_reading(statement) or (
+            "refused: the history is read-only, and the statement uses a function or table that readers may not use, "
+            "or is too long"
+        )
+    elif isinstance(error, duckdb.ParserException):
+        # The statement was sent inside another one: look at what it is by itself.
+        text = _no_reading(statement) or text
     return StatementFailed(statement, text)
 
 
-def _refusal(statement: str) -> str:
-    """Say why the server did not run a statement; it itself says no more than that it did not."""
+def _no_reading(statement: str) -> str | None:
+    """Say why this is not one reading statement; None if it is one."""
     try:
         parsed = _instance(os.getpid()).cursor().extract_statements(statement)
     except duckdb.Error as error:
@@ -220,7 +226,4 @@ def _refusal(statement: str) -> str:
     if parsed[0].type != duckdb.StatementType.SELECT:
         kind = parsed[0].type.name.replace("_", " ")
         return f"refused: the history is read-only, and this is a {kind} statement"
-    return (
-        "refused: the history is read-only, and the statement uses a function or table that readers may not use, "
-        "or is too long"
-    )
+    return None
