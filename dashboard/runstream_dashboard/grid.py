@@ -66,16 +66,21 @@ def describe_runs(rows: Sequence[RunRow]) -> list[dict[str, Any]]:
     ]
 
 
-def describe_metrics(metrics: Sequence[MetricInfo]) -> list[dict[str, Any]]:
-    """Return the charts of a grid, first logged first: a curve where there are numbers, a card of values elsewhere."""
+def describe_metrics(metrics: Sequence[MetricInfo], live_ids: frozenset[str] = frozenset()) -> list[dict[str, Any]]:
+    """
+    Return the charts of a grid, first logged first: a curve where there are numbers, a card of values elsewhere.
+
+    Args:
+        metrics: of all runs in the grid.
+        live_ids: the runs that may still log, whose single number is the first of a curve.
+    """
     found: dict[str, dict[str, Any]] = {}
-    is_single = len({metric.run_id for metric in metrics}) == 1
     for metric in metrics:
         if metric.form not in _FORMS or metric.column_name is not None:
             continue
         chart = found.setdefault(metric.name, {"name": metric.name, "kind": "text", "values": []})
-        # A single value of each of several runs is a list of values; anything longer, and one run's value, is a chart.
-        if metric.n_numeric and (metric.n > 1 or is_single):
+        # A single value is told, not drawn; a live run's first point is the start of a curve.
+        if metric.n_numeric and (metric.n > 1 or metric.run_id in live_ids):
             chart["kind"] = "line"
         last = metric.last_text if metric.last_text is not None else formats.number(metric.last_value)
         chart["values"].append([metric.run_id, last])
@@ -138,7 +143,8 @@ def show(
     viewer: Viewer = st.session_state.setdefault(f"{key}-viewer", Viewer())
     told = _told(key)
     view = address.view_from_wire(told) if "x" in told else address.view_of(st.query_params.to_dict())
-    runs, charts = describe_runs(rows), describe_metrics(metrics)
+    live_ids = frozenset(row.run_id for row in rows if live.any_live([row]))
+    runs, charts = describe_runs(rows), describe_metrics(metrics, live_ids)
     curves = _curves(mark, rows, metrics, _seen(charts, told), told, view)
     whole = viewer.lacks_base(told)
     if whole:
