@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -104,6 +105,19 @@ def test_a_selection_is_kept_by_id_over_pages(view: View) -> None:
 def runs_of(url: str) -> str:
     """Return the runs that an address names."""
     return next(part for part in url.partition("?")[2].split("&") if part.startswith("runs="))
+
+
+def test_chosen_columns_are_kept_by_the_address(view: View) -> None:
+    """A link's columns are the ones chosen, in its order; one that is taken away leaves the address."""
+    start("columns", "columned").complete()
+    page = view.open("/?exp=columned&cols=run:host,run:user,metric:nowhere")
+    page.get_by_text("1–1 of 1 runs").wait_for()
+    page.get_by_role("button", name="Columns").click()
+    chosen = page.get_by_test_id("stMultiSelect")
+    expect(chosen).to_contain_text(re.compile("host.*user.*metric nowhere", re.DOTALL))
+    chosen.locator("input").focus()
+    page.keyboard.press("Backspace")
+    page.wait_for_url(lambda url: "run%3Ahost%2Crun%3Auser" in url and "nowhere" not in url)
 
 
 def test_a_bad_filter_is_named_and_the_runs_stay(view: View) -> None:

@@ -84,14 +84,25 @@ def _read(asked: dict[str, Any], metrics: tuple[str, ...], when: live.When) -> R
 
 
 def _columns(place: Any, choice: tables.Choice) -> tuple[str, ...]:
+    """Draw the choice of columns; what differs from the first choice lives in the address, in its order."""
+    asked = address.split(st.query_params.get("cols"))
+    first = [name for name in choice.first if name in choice.offered]
+    # A link may name columns that no run of this page has: they are offered too, and stay.
+    offered = tuple(dict.fromkeys([*choice.offered, *asked]))
     with place.popover("Columns", icon=":material/view_column:", width="stretch"):
         picked = st.multiselect(
             "Columns, in this order",
-            choice.offered,
-            default=[name for name in choice.first if name in choice.offered],
+            offered,
+            default=list(asked) or first,
             format_func=lambda name: name.partition(":")[2] if name.startswith("run:") else name.replace(":", " ", 1),
-            key=f"cols-{hash(choice.offered)}",
+            key=f"cols-{hash(offered)}",
         )
+    wanted = address.join(picked) if picked != first else ""
+    if wanted != st.query_params.get("cols", ""):
+        if wanted:
+            st.query_params["cols"] = wanted
+        else:
+            st.query_params.pop("cols", None)
     return tuple(picked)
 
 
