@@ -4,11 +4,12 @@ import math
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runstream_consumer.blocks import CELL_POINTS, STUB_POINTS, extremes, seal
-from runstream_consumer.rows import Ints, PointRows, has_number
+from runstream_consumer.rows import Ints, PointRows, has_number, sort_points
 from runstream_schemas.points import FLOAT, NONE, TEXT
 
 
@@ -149,3 +150,26 @@ def test_turning_moves_points_within_their_series_only(counts: list[int]) -> Non
     assert (rows.step == rows.index).all()
     assert (rows.value == rows.index).all()
     assert (block == rows.series_id.repeat(counts) * 1000 + rows.index).all()
+
+
+def test_live_points_that_lie_in_order_can_be_turned() -> None:
+    """Rows that need no sorting are still the slice's own: Arrow's read-only memory is not touched."""
+    n = 600
+    live = pa.table(
+        {
+            "run_key": np.ones(n, np.int64),
+            "series_id": np.repeat(np.arange(2), n // 2),
+            "step": np.tile(np.arange(n // 2), 2),
+            "index": np.arange(n),
+            "logged_at": np.arange(n),
+            "value": np.arange(n, dtype=np.float64),
+            "kind": np.full(n, FLOAT, np.int8),
+            "text": pa.nulls(n, pa.string()),
+        }
+    )
+
+    rows = sort_points(live)
+    rows.turn(np.zeros(n, np.int64))
+
+    assert rows.step.tolist() == [*range(n // 2), *reversed(range(n // 2))]
+    assert live.column("step").to_pylist() == [*range(n // 2), *range(n // 2)]

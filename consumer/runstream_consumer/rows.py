@@ -150,7 +150,9 @@ def sort_points(table: pa.Table) -> PointRows:
     """The rows of table ``point_live``, in any order, as sorted columns."""
     n = table.num_rows
     run_key, series_id, step, index, at, value, kind = (
-        np.array(table.column(name)) for name in ("run_key", "series_id", "step", "index", "logged_at", "value", "kind")
+        # Arrow hands out its own memory, read-only; what is sorted may be turned in place later.
+        np.require(table.column(name), requirements=("W", "O"))
+        for name in ("run_key", "series_id", "step", "index", "logged_at", "value", "kind")
     )
     text = table.column("text").combine_chunks() if table.column("text").null_count < n else None
     # Each commit wrote its rows sorted, so series come in long stretches: only these are looked up.
