@@ -260,3 +260,31 @@ def test_a_closed_journal_is_seen_by_its_last_bytes(tmp_path: Path, payload: byt
     os.truncate(writer.path, writer.size - 1)
 
     assert not is_closed(writer.path)
+
+
+def test_a_frame_that_was_half_written_at_the_first_look_is_no_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A journal that grows by the rest of a frame and the next one, between two looks, is read without a gap."""
+    writer = new_segment(tmp_path, 4, b"x" * 100)
+    writer.close()
+    frame_bytes = FRAME_BYTES + 101
+    half_written = writer.size - 2 * frame_bytes
+    whole = writer.path.read_bytes()
+    rest = whole[half_written + 99 :]
+    os.truncate(writer.path, half_written + 99)
+    pread = os.pread
+
+    def read_then_grow(fd: int, length: int, offset: int) -> bytes:
+        data = pread(fd, length, offset)
+        if offset == half_written and writer.path.stat().st_size < len(whole):
+            # The writer ends its frame and writes another while the reader looks at what it got.
+            with writer.path.open("ab") as file:
+                file.write(rest)
+        return data
+
+    monkeypatch.setattr(os, "pread", read_then_grow)
+    items = list(scan(writer.path))
+
+    assert [item.frame for item in items if isinstance(item, Frame)] == [0, 1, 2, 3]
+    assert len(items) == 4

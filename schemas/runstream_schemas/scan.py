@@ -138,11 +138,17 @@ class Scan:
             at = self.tail.offset
             frame = self._frame_at(at)
             if frame is None:
-                frame = self._next_valid(at)
-                if frame is None:
+                behind = self._next_valid(at)
+                if behind is None:
                     self.tail = Tail("torn", at)
                     return
-                yield Damage(at, frame.offset)
+                # A live journal grows between two looks: what was half written at the first is whole by now, because
+                # frames are appended one after the other. Only what is still bad is damage.
+                self._buffer = memoryview(b"")
+                frame = self._frame_at(at)
+                if frame is None:
+                    frame = behind
+                    yield Damage(at, frame.offset)
             self._next_frame = frame.frame + 1
             self.tail = Tail("end", frame.end)
             yield frame
