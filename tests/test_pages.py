@@ -112,7 +112,7 @@ def test_chosen_columns_are_kept_by_the_address(view: View) -> None:
     start("columns", "columned").complete()
     page = view.open("/?exp=columned&cols=run:host,run:user,metric:nowhere")
     page.get_by_text("1–1 of 1 runs").wait_for()
-    page.get_by_role("button", name="Columns").click()
+    page.get_by_test_id("stPopoverButton").filter(has_text="Columns").click()
     chosen = page.get_by_test_id("stMultiSelect")
     expect(chosen).to_contain_text(re.compile("host.*user.*metric nowhere", re.DOTALL))
     chosen.locator("input").focus()
