@@ -67,6 +67,15 @@ def test_lists_keep_commas_inside_their_parts(parts: tuple[str, ...]) -> None:
     assert address.split(address.join(parts)) == parts
 
 
+@given(_NAMES, _NAMES)
+def test_chosen_columns_come_back_in_their_order(picked: tuple[str, ...], first: tuple[str, ...]) -> None:
+    """Any choice of columns survives the address, none at all included; the first choice leaves it empty."""
+    chosen, usual = ([f"metric:{name}" for name in names] for names in (picked, first))
+    text = address.columns_text(chosen, usual)
+    assert address.columns_of(text, usual) == chosen
+    assert (text == "") == (chosen == usual)
+
+
 def test_only_what_changed_is_touched() -> None:
     """The address is changed key by key: set what differs, delete what is gone, leave the rest and foreign keys."""
     query = {"q": "loss", "x": "time", "runs": "a,b"}

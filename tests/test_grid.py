@@ -187,6 +187,17 @@ def test_a_single_value_and_text_are_cards(view: View) -> None:
     page = view.open(f"/charts?runs={run.id}")
     expect(page.locator(f'{CHART}[data-metric="once"] .values')).to_have_text("0.25")
     expect(page.locator(f'{CHART}[data-metric="phase"] .values')).to_have_text("cosine")
+    assert points(page, "once") == 1
+
+
+def test_the_first_point_of_a_running_run_is_a_chart(view: View) -> None:
+    """A single value of a run that still logs is a dot, and becomes a card of its value when the run ends."""
+    with start("begins") as run:
+        run.log("once", 0.25)
+        page = view.open(f"/charts?runs={run.id}")
+        assert points(page, "once") == 1
+        expect(page.locator(f'{CHART}[data-metric="once"] canvas')).to_have_count(1)
+    expect(page.locator(f'{CHART}[data-metric="once"] .values')).to_have_text("0.25")
 
 
 def test_a_grid_that_comes_back_is_whole_again(view: View) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, expect
 
+from runstream import Experiment, Workspace
 from runstream_dashboard import server
 from tests.browser import Keep, Stack, View, curve, drawn, free_port, png, points, start
 from tests.waiting import until
@@ -78,6 +79,27 @@ def test_runs_are_compared(view: View, keep: Keep) -> None:
     keep(page, "compare-scatter")
     page.get_by_role("tab", name="Curves").click()
     drawn(page)
+
+
+def test_charts_show_the_newest_experiment_first(view: View) -> None:
+    """Without chosen runs: the five newest of the newest run's experiment under its name; a mix is titled Charts."""
+    with start("elsewhere", "older experiment") as other:
+        curve(other, n=10)
+    namesakes = Experiment(Workspace("another workspace"), "newest experiment")
+    runs = []
+    for number in range(6):
+        with start(f"run {number}", "newest experiment") as run:
+            curve(run, n=10)
+        runs.append(run.id)
+        if number < 5:
+            namesakes.start_logging().complete()
+    page = view.open("/charts")
+    page.get_by_role("heading", name="newest experiment", exact=True).wait_for()
+    shown = page.locator("[data-testid=rs-run]")
+    expect(shown).to_have_count(5)
+    assert {row.get_attribute("data-run") for row in shown.all()} == set(runs[1:])
+    page = view.open(f"/charts?runs={run.id},{other.id}")
+    page.get_by_role("heading", name="Charts", exact=True).wait_for()
 
 
 def test_a_selection_is_kept_by_id_over_pages(view: View) -> None:

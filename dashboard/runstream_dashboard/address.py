@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, cast, get_args
 
 Axis = Literal["step", "relative", "time"]
 MAX_RUNS = 50
+# A column is named "kind:name", so this is none of them.
+NO_COLUMNS = "-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,20 @@ def split(text: str | None) -> tuple[str, ...]:
 def join(parts: tuple[str, ...] | list[str]) -> str:
     """Return the parts as one comma-separated value that `split` reads back."""
     return ",".join(part.replace("%", "%25").replace(",", "%2C") for part in parts)
+
+
+def columns_of(text: str | None, first: Sequence[str]) -> list[str]:
+    """Return the table columns that `cols` asks for, in its order; `first` where it is not given."""
+    if not text:
+        return list(first)
+    return [] if text == NO_COLUMNS else list(split(text))
+
+
+def columns_text(picked: Sequence[str], first: Sequence[str]) -> str:
+    """Write chosen table columns as `columns_of` reads them back; empty where they are the first ones, in order."""
+    if list(picked) == list(first):
+        return ""
+    return join(list(picked)) or NO_COLUMNS
 
 
 def _zoom(text: str | None) -> tuple[float, float | None] | None:

@@ -129,13 +129,21 @@ def run_page(
     page: int = 1,
     page_size: int = 100,
     metrics: tuple[str, ...] = (),
+    workspace: str | None = None,
 ) -> RunPage:
     """Return one page of runs; raises FilterError for a filter that does not parse."""
     return _shared(
-        ("runs", text, experiment, status, sort, page, page_size, metrics),
+        ("runs", text, experiment, status, sort, page, page_size, metrics, workspace),
         when,
         lambda reader: reader.runs(
-            text, experiment=experiment, status=status, sort=sort, page=page, page_size=page_size, metrics=metrics
+            text,
+            experiment=experiment,
+            status=status,
+            sort=sort,
+            page=page,
+            page_size=page_size,
+            metrics=metrics,
+            workspace=workspace,
         ),
     )
 

@@ -19,13 +19,17 @@ def _chosen() -> tuple[str, ...]:
         return kept
     when = live.slow(live.watermark())
     newest = live.run_page(when, page_size=1).rows
-    same = live.run_page(when, experiment=newest[0].experiment, page_size=DEFAULT_RUNS).rows if newest else []
+    if not newest:
+        return ()
+    # Experiments of two workspaces may share a name.
+    experiment, workspace = newest[0].experiment, newest[0].workspace
+    same = live.run_page(when, experiment=experiment, workspace=workspace, page_size=DEFAULT_RUNS).rows
     return tuple(row.run_id for row in same)
 
 
 def _title(rows: list[RunRow]) -> str:
-    experiments = {row.experiment for row in rows}
-    return experiments.pop() if len(experiments) == 1 else "Charts"
+    experiments = {(row.workspace, row.experiment) for row in rows}
+    return rows[0].experiment if len(experiments) == 1 else "Charts"
 
 
 def _add_runs(chosen: tuple[str, ...]) -> None:

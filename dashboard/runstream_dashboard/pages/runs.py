@@ -85,19 +85,19 @@ def _read(asked: dict[str, Any], metrics: tuple[str, ...], when: live.When) -> R
 
 def _columns(place: Any, choice: tables.Choice) -> tuple[str, ...]:
     """Draw the choice of columns; what differs from the first choice lives in the address, in its order."""
-    asked = address.split(st.query_params.get("cols"))
     first = [name for name in choice.first if name in choice.offered]
+    asked = address.columns_of(st.query_params.get("cols"), first)
     # A link may name columns that no run of this page has: they are offered too, and stay.
     offered = tuple(dict.fromkeys([*choice.offered, *asked]))
     with place.popover("Columns", icon=":material/view_column:", width="stretch"):
         picked = st.multiselect(
             "Columns, in this order",
             offered,
-            default=list(asked) or first,
+            default=asked,
             format_func=lambda name: name.partition(":")[2] if name.startswith("run:") else name.replace(":", " ", 1),
             key=f"cols-{hash(offered)}",
         )
-    wanted = address.join(picked) if picked != first else ""
+    wanted = address.columns_text(picked, first)
     if wanted != st.query_params.get("cols", ""):
         if wanted:
             st.query_params["cols"] = wanted

@@ -119,6 +119,7 @@ export function card(metric, grid) {
 
 /** Values of a metric that is not drawn: text, None, a single flag. */
 export function textValues(element, metric, grid) {
+  element.parentElement.dataset.points = String(metric.values.length);
   element.replaceChildren(...metric.values.map(([id, text]) => {
     const run = grid.runs.find((each) => each.id === id);
     return h("div", { title: text }, run ? swatch(run, grid.theme) : "", h("span", {}, text));
