@@ -16,7 +16,7 @@ from typing import Any, Self, TypeVar
 import duckdb
 
 from runstream_consumer import chart as charting
-from runstream_consumer import config, details, pipeline, progress, runs, shapes
+from runstream_consumer import config, details, paired, pipeline, progress, runs, shapes
 from runstream_consumer.access import Access, Filed, Served
 from runstream_consumer.chart import Axis, Chart, ChartKey
 from runstream_consumer.details import (
@@ -29,6 +29,7 @@ from runstream_consumer.details import (
     TableDoc,
 )
 from runstream_consumer.literal import Parameters, render
+from runstream_consumer.paired import PairedChart, PairKey
 from runstream_consumer.pipeline import PipelineFacts
 from runstream_consumer.progress import Watermark
 from runstream_consumer.runs import MetricStat, RunPage, RunRow
@@ -51,6 +52,8 @@ __all__ = [
     "HistoryUnreachable",
     "MetricInfo",
     "MetricStat",
+    "PairKey",
+    "PairedChart",
     "PipelineFacts",
     "PositionRow",
     "RunPage",
@@ -311,6 +314,28 @@ class History:
             columns: at least so many columns, where there are so many points; at most twice as many.
         """
         return charting.charts(self._access, keys, x, lo, hi, columns)
+
+    def paired_charts(
+        self,
+        keys: Sequence[PairKey],
+        x_name: str,
+        lo: float | None = None,
+        hi: float | None = None,
+        columns: int = 1000,
+    ) -> list[PairedChart]:
+        """
+        Return many curves over another metric of their runs in one statement, in the order of *keys*.
+
+        Points at equal steps belong together, the last of several at one step; see module paired. The cost grows with
+        the number of points of both metrics.
+
+        Args:
+            keys: (run id, metric that is y) of each.
+            x_name: the metric that is x.
+            lo, hi: the range of x, ends included; None = to the end.
+            columns: at least so many columns, where there are so many pairs and x is spread evenly.
+        """
+        return paired.paired_charts(self._access, keys, x_name, lo, hi, columns)
 
 
 class _Reopening:
