@@ -92,9 +92,13 @@ def test_a_run_row_says_what_the_events_said(past: History) -> None:
     assert row.n_points == 3
 
 
-def test_a_run_that_has_been_silent_does_not_respond(past: History) -> None:
-    """The third run never ended, and its last event is older than a minute."""
-    assert past.run("gamma").status == "NotResponding"
+def test_a_run_that_has_been_silent_for_long_has_failed(past: History) -> None:
+    """The third run never ended, and its last event is older than ten minutes: that is what it is told to end with."""
+    row = past.run("gamma")
+
+    assert row.status == "Failed"
+    assert row.error_message is not None
+    assert row.error_message.startswith("no heartbeat since 20")
 
 
 def test_numbers_count_within_an_experiment(past: History) -> None:
@@ -193,7 +197,7 @@ def test_pages_do_not_overlap_and_count_everything(past: History) -> None:
 
     assert [row.run_id for row in [*first.rows, *second.rows]] == ["gamma", "beta", "alpha"]
     assert (first.total, first.experiments) == (3, ["exp0", "exp1"])
-    assert first.counts_by_status == {"Completed": 2, "NotResponding": 1}
+    assert first.counts_by_status == {"Completed": 2, "Failed": 1}
     stat = second.rows[0].metrics["val/loss"]
     assert (stat.n, stat.last_value, stat.last_step, stat.min_value, stat.min_step, stat.max_value, stat.max_step) == (
         2, 0.9, 1, 0.9, 1, 2.0, 0,
@@ -202,10 +206,10 @@ def test_pages_do_not_overlap_and_count_everything(past: History) -> None:
 
 def test_status_and_experiment_narrow_the_page_but_not_the_counts(past: History) -> None:
     """The numbers on the status pills do not change when one is pressed."""
-    page = past.runs(status=["NotResponding"], experiment="exp0")
+    page = past.runs(status=["Failed"], experiment="exp0")
 
     assert [row.run_id for row in page.rows] == ["gamma"]
-    assert page.counts_by_status == {"Completed": 1, "NotResponding": 1}
+    assert page.counts_by_status == {"Completed": 1, "Failed": 1}
 
 
 def test_metrics_of_a_run_are_listed_as_logged(past: History) -> None:
@@ -223,6 +227,27 @@ def test_metrics_of_a_run_are_listed_as_logged(past: History) -> None:
     assert (optimizer.name, optimizer.n_numeric, optimizer.last_text, optimizer.last_value) == (
         "optimizer name", 0, "adamw", None,
     )  # fmt: skip
+
+
+def test_figures_on_a_page_are_those_of_the_view(tmp_path: Path) -> None:
+    """Two processes that log without steps count on: the page's last, least and greatest stand at the view's steps."""
+    home = Home(tmp_path).ensure()
+    store = Store.open(home.history_path, "journal", f"journal:{home.identity()}", n_threads=1)
+    fold = Fold(store.load_state())
+    created = Created("default", "exp", None, None, None, None, "host", "user", 7, None)
+    for producer, values in (("p1", (5.0, 1.0)), ("p2", (3.0, 9.0, 2.0))):
+        points: list[Point] = [(0, None, value) for value in values]
+        event = metric_event(points, (scalar(0, "loss"),), run_id="r", producer_id=producer)
+        fold_into(store, fold, [RunEvent("r", producer, 0, START_NS, created), event])
+    Maintainer(store, fold).write_statistics()
+    store.close()
+    with connect(home.root) as past:
+        stat = past.runs(metrics=["loss", "nowhere"]).rows[0].metrics["loss"]
+        seen = past.sql("SELECT sum(n), arg_max(last_step, producer_id), arg_min(min_step, min_value), "
+                        "arg_max(max_step, max_value) FROM series WHERE name = 'loss'").fetchall()[0]  # fmt: skip
+
+    assert (stat.n, stat.last_step, stat.min_step, stat.max_step) == seen == (5, 4, 1, 3)
+    assert (stat.last_value, stat.min_value, stat.max_value) == (2.0, 1.0, 9.0)
 
 
 def test_files_show_their_newest_version(past: History) -> None:

@@ -103,16 +103,28 @@ class RunPage:
 _FIELDS = ", ".join(
     f"'{name}': {f'epoch_us({name})' if name in _TIMES else f'r.{chr(34)}{name}{chr(34)}'}" for name in RUN_COLUMNS
 )
+# As view series tells it, but only of the runs that are shown: the view joins the figures of every series first, since
+# no filter passes its window. Runs here are few, so their keys and series ids come first and everything else follows.
 _STAT = """
     SELECT run_id, name, sum(n)::BIGINT AS n, sum(n_numeric)::BIGINT AS n_numeric,
            arg_max_null(last_value, (producer_id, last_index)) AS last_value,
            arg_max_null(last_text, (producer_id, last_index)) AS last_text,
-           arg_max_null(last_step, (producer_id, last_index)) AS last_step,
+           arg_max_null(last_step + if(last_kind >= 8, shift, 0), (producer_id, last_index)) AS last_step,
            min(min_value) AS min_value,
-           arg_min(min_step, (min_value, min_step)) FILTER (min_value IS NOT NULL) AS min_step,
+           arg_min(min_step + if(n_stepless = n, shift, 0), (min_value, min_step))
+               FILTER (min_value IS NOT NULL) AS min_step,
            max(max_value) AS max_value,
-           arg_min(max_step, (-max_value, max_step)) FILTER (max_value IS NOT NULL) AS max_step
-    FROM series WHERE column_name IS NULL AND n > 0 AND {where} GROUP BY run_id, name"""
+           arg_min(max_step + if(n_stepless = n, shift, 0), (-max_value, max_step))
+               FILTER (max_value IS NOT NULL) AS max_step
+    FROM (
+        SELECT o.run_id, o.name, o.producer_id, f.* EXCLUDE (run_key, series_id),
+               coalesce(sum(f.n_stepless) OVER (PARTITION BY o.run_key, o.name ORDER BY o.producer_id
+                   ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)::BIGINT AS shift
+        FROM (SELECT DISTINCT run_key, run_id, producer_id, name, series_id FROM series_log
+              WHERE column_name IS NULL AND name IN {names} AND run_key IN (SELECT run_key FROM {runs})) AS o
+        JOIN series_newest AS f ON f.run_key = o.run_key AND f.series_id = o.series_id
+    )
+    WHERE n > 0 GROUP BY run_id, name"""
 
 
 def run_page(
@@ -190,7 +202,7 @@ def utc(us: int) -> dt.datetime:
 def _details(runs: str, order: str, metrics: Sequence[str]) -> str:
     """Four columns: the runs of the CTE *runs* in *order*, their tags, properties and the figures of *metrics*."""
     own = f"run_id IN (SELECT run_id FROM {runs})"
-    figures = _STAT.format(where=f"name IN {_tuple(metrics)} AND {own}")
+    figures = _STAT.format(names=_tuple(metrics), runs=runs)
     return f"""
        (SELECT list({{{_FIELDS}}} ORDER BY r.{order}) FROM {runs} AS r),
        (SELECT list({{'r': run_id, 'k': key, 'v': value}} ORDER BY key) FROM tag WHERE {own}),

@@ -6,6 +6,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from runstream_dashboard.palette import DARK_PRIMARY, LIGHT_PRIMARY
+from runstream_dashboard.shell import Shell
 
 PACKAGE = Path(__file__).parent
 WEB = PACKAGE / "web"
@@ -71,11 +73,17 @@ def web_path() -> str:
 def run(port: int, host: str) -> None:
     """Serve the dashboard from this process until it is told to end; blocks."""
     import streamlit as st
+    from starlette.middleware import Middleware
     from starlette.routing import Mount
     from starlette.staticfiles import StaticFiles
+    from streamlit.file_util import get_static_dir
 
+    from runstream_dashboard import known
+
+    threading.Thread(target=known.warm, name="warm", daemon=True).start()
     routes = [Mount(web_path(), StaticFiles(directory=WEB))]
-    st.App(PACKAGE / "pages" / "app.py", routes=routes).run(config=options(port, host))
+    shell = Middleware(Shell, folder=Path(get_static_dir()))
+    st.App(PACKAGE / "pages" / "app.py", routes=routes, middleware=[shell]).run(config=options(port, host))
 
 
 def command(port: int, host: str = "127.0.0.1") -> list[str]:

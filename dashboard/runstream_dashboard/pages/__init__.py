@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
+
 import streamlit as st
 
 _PAGES: dict[str, st.Page] = {}
+_MODULES = ("runs", "charts", "compare", "sql", "pipeline", "run")
+
+
+def all_modules() -> None:
+    """Import every page and what it is made of: a second of work that no viewer should wait for."""
+    for name in _MODULES:
+        importlib.import_module(f"{__name__}.{name}")
+    # The elements' own modules, which Streamlit imports when the first one is drawn.
+    for name in ("pandas", "pyarrow", "pyarrow.compute", "streamlit.elements.arrow"):
+        importlib.import_module(name)
 
 
 def all_pages() -> list[st.Page]:

@@ -11,8 +11,8 @@ import streamlit as st
 
 from runstream_consumer.history import FilterError, RunPage, RunRow
 from runstream_dashboard import address, heading, live, pages, states, style, tables
+from runstream_dashboard.known import PAGE_SIZE, Known, learn, newest
 
-PAGE_SIZE = 100
 RENEW_S = 3.0
 ROW_PX = 34
 STATES = ["Running", "Completed", "Failed", "Canceled", "NotResponding"]
@@ -29,11 +29,17 @@ def _with(options: Sequence[str], name: str) -> list[str]:
     return list(dict.fromkeys([*options, *filter(None, [st.query_params.get(name)])]))
 
 
+def _offered() -> Known:
+    """Return what this viewer's filter row offers: as of its last look, or of anybody's at its first."""
+    offered: Known = st.session_state.setdefault("rs-known", newest())
+    return offered
+
+
 def _filter() -> dict[str, Any]:
     """Draw the filter row; what is chosen lives in the address."""
     text, experiment, sort, columns = st.columns([6, 2, 2, 1.3], vertical_alignment="bottom")
     kept: dict[str, Any] = {"bind": "query-params", "on_change": _first_page, "label_visibility": "collapsed"}
-    known = st.session_state.get("rs-known", {"experiments": [], "counts": {}, "metrics": ()})
+    known = _offered()
     asked = text.text_input(
         "Filter",
         key="q",
@@ -43,12 +49,12 @@ def _filter() -> dict[str, Any]:
         **kept,
     )
     chosen = experiment.selectbox(
-        "Experiment", _with(known["experiments"], "exp"), key="exp", index=None, placeholder="All experiments", **kept
+        "Experiment", _with(known.experiments, "exp"), key="exp", index=None, placeholder="All experiments", **kept
     )
-    order = SORTS | {f"{sign}{name}": f"{name} {arrow}" for name in known["metrics"] for sign, arrow in _ARROWS}
+    order = SORTS | {f"{sign}{name}": f"{name} {arrow}" for name in known.metrics for sign, arrow in _ARROWS}
     order |= {name: name for name in _with([], "sort") if name not in order}
     by = sort.selectbox("Sort", list(order), key="sort", format_func=lambda name: order.get(name, name), **kept)
-    counts = known["counts"]
+    counts = known.counts
     status = st.pills(
         "Status",
         STATES,
@@ -178,7 +184,7 @@ def _renewed() -> None:
     asked = _filter()
     mark = live.watermark()
     when = live.slow(mark)
-    metrics = tuple(st.session_state.get("rs-metrics", ()))
+    metrics = _metrics()
     answer = _read(asked, metrics, when)
     if not answer.total and not (asked["text"] or asked["status"] or asked["experiment"]):
         st.session_state["rs-was-empty"] = True
@@ -188,9 +194,10 @@ def _renewed() -> None:
         st.switch_page(pages.named("run"), query_params={"run": answer.rows[0].run_id})
     known = live.metric_list(when, tables.examples(answer.rows))
     columns = _columns(asked["columns"], tables.choices(answer.rows, known))
-    _know(answer, tables.named(columns, "metric"))
+    st.session_state["rs-metrics"] = tables.named(columns, "metric")
     if tables.named(columns, "metric") != metrics:
         answer = _read(asked, tables.named(columns, "metric"), when)
+    _know(answer, tables.named(columns, "metric"))
     if not answer.rows:
         st.info("No run matches this filter.", icon=":material/filter_list_off:")
     chosen = _table(answer.rows, columns, when) if answer.rows else list(st.session_state["chosen"])
@@ -198,12 +205,19 @@ def _renewed() -> None:
     _actions(place, chosen)
 
 
+def _metrics() -> tuple[str, ...]:
+    """Return the metrics to read before the columns are known: as shown last, as the address asks, or as at first."""
+    if "rs-metrics" in st.session_state:
+        return tuple(st.session_state["rs-metrics"])
+    asked = st.query_params.get("cols")
+    return tables.named(address.columns_of(asked, ()), "metric") if asked else newest().metrics
+
+
 def _know(answer: RunPage, metrics: tuple[str, ...]) -> None:
     """Keep what the filter row offers; it is drawn before the answer is known, so a new offer draws it again."""
-    known = {"experiments": list(answer.experiments), "counts": dict(answer.counts_by_status), "metrics": metrics}
-    changed = st.session_state.get("rs-known") != known
-    st.session_state["rs-known"], st.session_state["rs-metrics"] = known, metrics
-    if changed:
+    fresh = learn(answer, metrics)
+    if fresh != st.session_state["rs-known"]:
+        st.session_state["rs-known"] = fresh
         st.rerun()
 
 
