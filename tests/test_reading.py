@@ -125,7 +125,7 @@ def test_a_killed_process_s_values_are_read(home_path: Path) -> None:
     assert killed.status == -9
     run = Run(Experiment(Workspace(), "script"), "script")
     assert run.get_metrics() == {"m": list(range(50))}
-    assert (run.get_status(), run.get_tags()) == ("NotResponding", {"t": None})
+    assert (run.get_status(), run.get_tags()) == ("Failed", {"t": None})
 
 
 @pytest.fixture(params=["journals", pytest.param("kafka", marks=pytest.mark.kafka)])

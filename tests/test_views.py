@@ -140,16 +140,16 @@ def test_the_newest_status_holds_and_ends_the_run(fold: Folding) -> None:
     ("changes", "expected"),
     [
         ([(created(), "p1")], "Running"),
-        ([(created(), "p1"), (ProducerLost("gone"), "p1")], "NotResponding"),
+        ([(created(), "p1"), (ProducerLost("gone"), "p1")], "Failed"),
         ([(created(), "p1"), (created(), "p2"), (ProducerLost("gone"), "p1")], "Running"),
         ([(created(), "p1"), (created(), "p2"), (ProducerLost("gone"), "p1"), (ProducerLost("gone"), "p2")],
-         "NotResponding"),
+         "Failed"),
         ([(created(), "p1"), (ProducerLost("gone"), "p1"), (created(), "p2")], "Running"),
         ([(created(), "p1"), (ProducerLost("gone"), "p1"), (status("Completed"), "p2")], "Completed"),
         ([(created(), "p1"), (ProducerClosed(3, 0), "p1")], "Running"),
     ],
 )  # fmt: skip
-def test_a_run_whose_processes_are_lost_does_not_respond(
+def test_a_run_whose_processes_are_dead_has_failed(
     fold: Folding, changes: list[tuple[Change, str]], expected: str
 ) -> None:
     """Lost means: no process of it is left and the last one did not close; an end that was told holds."""
@@ -158,13 +158,18 @@ def test_a_run_whose_processes_are_lost_does_not_respond(
     assert rows(fold(events), "SELECT status FROM run") == [(expected,)]
 
 
-def test_a_run_that_is_silent_for_a_minute_does_not_respond(fold: Callable[..., Any]) -> None:
+@pytest.mark.parametrize(("silent_s", "expected"), [(61, "NotResponding"), (599, "NotResponding"), (601, "Failed")])
+def test_a_run_that_is_silent_does_not_respond_then_has_failed_and_may_recover(
+    fold: Callable[..., Any], silent_s: int, expected: str
+) -> None:
     """Measured by when the consumer got its last event, of whatever kind, and not by the clock of its machine."""
-    minute_ago = time.time_ns() - 61_000_000_000
-    before = rows(fold([changed(created(), 0)], minute_ago), "SELECT status FROM run")
-    after = rows(fold([changed(Heartbeat(), 1, sequence=1)]), "SELECT status FROM run")
+    last_ns = time.time_ns() - silent_s * 1_000_000_000
+    before = rows(fold([changed(created(), 0)], last_ns), "SELECT status, ended_at IS NULL, error_message FROM run")
+    after = rows(fold([changed(Heartbeat(), 1, sequence=1)]), "SELECT status, ended_at, error_message FROM run")
 
-    assert (before, after) == ([("NotResponding",)], [("Running",)])
+    since = f"no heartbeat since {time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime(last_ns // 10**9))} UTC"
+    assert before == [(expected, expected != "Failed", since if expected == "Failed" else None)]
+    assert after == [("Running", None, None)]
 
 
 def test_numbers_rank_the_runs_of_an_experiment(fold: Folding) -> None:

@@ -100,9 +100,12 @@ joined AS (
            s.error_code AS failure_code,
            coalesce(seen.at, c.received_at) AS seen_at, coalesce(t.n, 0) AS points, coalesce(p.n_producers, 0) AS producers,
            coalesce(p.n_lost, 0) AS lost, coalesce(d.n, 0) AS dead, coalesce(a.archived, false) AS is_archived,
-           coalesce(s.status, 'Running') IN ('Completed', 'Failed', 'Canceled') AS is_over,
-           coalesce(NOT p.has_open AND p.ends_lost, false)
-               OR coalesce(seen.at, c.received_at) < epoch_us(now()) - 60_000_000 AS is_silent
+           coalesce(s.status, 'Running') IN ('Completed', 'Failed', 'Canceled') AS is_told_over,
+           -- Recovery found its last process dead; ten minutes without a word are as good as that.
+           NOT is_told_over AND (coalesce(NOT p.has_open AND p.ends_lost, false)
+                                 OR seen_at < epoch_us(now()) - 600_000_000) AS is_dead,
+           NOT is_told_over AND seen_at < epoch_us(now()) - 60_000_000 AS is_silent,
+           'no heartbeat since ' || strftime(make_timestamp(seen_at), '%Y-%m-%d %H:%M:%S UTC') AS silence
     FROM created AS c
     LEFT JOIN state AS s ON s.run_key = c.run_key
     LEFT JOIN started AS st ON st.run_key = c.run_key
@@ -114,14 +117,17 @@ joined AS (
     WHERE NOT EXISTS (SELECT 1 FROM hidden AS h WHERE h.run_key = c.run_key AND h.change = 'deleted')
 )
 SELECT run_id, workspace, experiment, number, display_name,
-       CASE WHEN NOT is_over AND is_silent THEN 'NotResponding' ELSE coalesce(told, 'Running') END AS status,
+       CASE WHEN is_dead THEN 'Failed' WHEN is_silent THEN 'NotResponding' ELSE coalesce(told, 'Running') END AS status,
        make_timestamptz(logged_at_ns // 1000) AS created_at,
        make_timestamptz(start_ns // 1000) AS started_at,
-       CASE WHEN is_over THEN make_timestamptz(told_ns // 1000) END AS ended_at,
-       greatest(0, CASE WHEN is_over THEN told_ns // 1000
-                        WHEN is_silent THEN seen_at ELSE epoch_us(now()) END - start_ns // 1000) / 1e6 AS duration_s,
+       CASE WHEN is_told_over THEN make_timestamptz(told_ns // 1000) WHEN is_dead THEN make_timestamptz(seen_at) END
+           AS ended_at,
+       greatest(0, CASE WHEN is_told_over THEN told_ns // 1000
+                        WHEN is_dead OR is_silent THEN seen_at ELSE epoch_us(now()) END - start_ns // 1000) / 1e6
+           AS duration_s,
        "user", host, pid, description, run_type, parent_run_id,
-       failure AS error_type, failure_message AS error_message, failure_traceback AS error_traceback,
+       failure AS error_type, CASE WHEN is_dead THEN silence ELSE failure_message END AS error_message,
+       failure_traceback AS error_traceback,
        failure_code AS error_code,
        points AS n_points, producers AS n_producers, lost AS n_lost, dead AS n_dead_letters,
        make_timestamptz(seen_at) AS last_seen_at, is_archived AS archived, run_key
@@ -197,10 +203,10 @@ COMMENT ON COLUMN run.workspace IS 'Workspace it was started in.';
 COMMENT ON COLUMN run.experiment IS 'Experiment it belongs to.';
 COMMENT ON COLUMN run.number IS 'Place in its experiment by creation, from 1.';
 COMMENT ON COLUMN run.display_name IS 'Name for people, if one was given.';
-COMMENT ON COLUMN run.status IS 'Running, Completed, Failed, Canceled or another that was set; NotResponding = not ended, and lost or silent for a minute.';
+COMMENT ON COLUMN run.status IS 'Running, Completed, Failed, Canceled or another that was set; NotResponding = not ended, and silent for a minute; Failed also where its processes are dead, or silent for ten minutes.';
 COMMENT ON COLUMN run.created_at IS 'When it was created, by the clock of the machine that logs.';
 COMMENT ON COLUMN run.started_at IS 'When it was first Running.';
-COMMENT ON COLUMN run.ended_at IS 'When it was completed, failed or canceled; NULL before.';
+COMMENT ON COLUMN run.ended_at IS 'When it was completed, failed or canceled, or last seen alive; NULL before.';
 COMMENT ON COLUMN run.duration_s IS 'Seconds from its start to its end, to the last sign of life, or to now.';
 COMMENT ON COLUMN run."user" IS 'User who started it.';
 COMMENT ON COLUMN run.host IS 'Machine that it was started on.';

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Self
 
-from runstream import notices, status
+from runstream import ending, notices, status
 from runstream.handle import Handle
 from runstream_schemas.errors import JournalUnavailable
 from runstream_schemas.events import StatusChanged
@@ -55,13 +55,14 @@ class Life(Handle):
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        """End the run as Completed, or as Failed with the exception, which goes on its way."""
-        if not status.is_clean_exit(error):
+        """End the run as Completed, or as Failed (Canceled by Ctrl-C) with the exception, which goes on its way."""
+        if error is not None and not status.is_clean_exit(error):
+            change = status.ended_by(error)
             try:
-                self.fail(error)
+                self._end(change)
             except JournalUnavailable as trouble:
                 # The caller's exception is the one to see; recovery tells of the run's end.
-                notices.once(("end", self._id), "run %s could not be ended as Failed: %s", self._id, trouble)
+                notices.once(("end", self._id), "run %s could not be ended as %s: %s", self._id, change.status, trouble)
         elif self._status not in status.TERMINAL:
             self.complete()
 
@@ -74,4 +75,5 @@ class Life(Handle):
         """Append the run's end; then nothing of it waits in memory, and no heartbeat follows."""
         self._append_change(change)
         self._status = change.status
+        ending.forget(self._config, self._id)
         self.producer.close()

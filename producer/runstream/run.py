@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 
-from runstream import status, tags
+from runstream import ending, status, tags
 from runstream.experiment import Experiment
 from runstream.labels import Labels
 from runstream.life import Life
@@ -115,5 +115,6 @@ def started(experiment: Experiment, run_id: str | None, created: Created, tags_t
         run._prepare(experiment, check_run_id(run_id), created)
     run._append_change(StatusChanged(status.RUNNING))
     run._status = status.RUNNING
+    ending.watch(run._config, run.id, created)
     run.set_tags(checked_tags)
     return run

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from dataclasses import replace
 
 from runstream_schemas.events import MAX_TEXT_BYTES, StatusChanged
 
@@ -17,9 +18,15 @@ def completed() -> StatusChanged:
     return StatusChanged(COMPLETED)
 
 
-def canceled() -> StatusChanged:
-    """Return the change to Canceled."""
-    return StatusChanged(CANCELED)
+def canceled(reason: str | None = None) -> StatusChanged:
+    """Return the change to Canceled, with the reason if there is one to tell."""
+    return StatusChanged(CANCELED, error_message=reason)
+
+
+def ended_by(error: BaseException) -> StatusChanged:
+    """Return the change that an exception calls for where it ends a run: Ctrl-C cancels, every other one fails."""
+    change = failed(error, None)
+    return replace(change, status=CANCELED, error_code=None) if isinstance(error, KeyboardInterrupt) else change
 
 
 def failed(error_details: object, error_code: str | None) -> StatusChanged:
