@@ -143,6 +143,9 @@ class Folding:
     def _describe(self, item: int, event: MetricEvent, run: int) -> None:
         """Look up the series that the event describes. Those that must not be folded keep no slot."""
         codes = self._metrics.codes_of(event)
+        if event.count and event.series is codes.newest:
+            return
+        codes.newest = event.series
         for series in event.series:
             known = codes.described.get(series.code)
             if known is None or (known[0] is not series and known[0] != series):

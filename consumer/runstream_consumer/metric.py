@@ -41,9 +41,11 @@ Owner = tuple[str, str]
 class Codes:
     """One producer's own series numbers -> slots. A cache: every event describes the series it uses."""
 
-    __slots__ = ("described", "slots")
+    __slots__ = ("described", "newest", "slots")
 
     def __init__(self) -> None:
+        self.newest: tuple[Series, ...] = ()
+        """The dictionary looked up last: what decoding hands out again as the same object needs no second look."""
         self.described: dict[int, tuple[Series, str | None]] = {}
         self.slots: npt.NDArray[np.int32] = np.full(16, _UNKNOWN, np.int32)
 

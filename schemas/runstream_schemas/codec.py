@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runstream_schemas import shape
-from runstream_schemas.datum import from_datum, to_datum
+from runstream_schemas.datum import from_datum, metric_event, to_datum
+from runstream_schemas.dictionary import Dictionaries
 from runstream_schemas.errors import DecodeError, EncodeError, InvalidName
 from runstream_schemas.events import ArtifactEvent, Event, LogEvent, MetricEvent, Other, RunEvent, Series, TagEvent
 from runstream_schemas.topics import Topic
@@ -29,6 +30,7 @@ MAGIC = b"\xc3\x01"
 PREFIX_BYTES = 10
 MAX_EVENT_BYTES = 512 * 1024
 
+_dictionaries = Dictionaries()
 _FILES: dict[type[Event], tuple[str, Topic]] = {
     RunEvent: ("run", Topic.RUNS),
     MetricEvent: ("metric", Topic.METRICS),
@@ -125,6 +127,8 @@ def decode(data: bytes | memoryview, where: str | None = None) -> Event:
         if writer is None:
             raise ValueError(f"unknown schema {mark.hex()}; if a newer runstream wrote it, upgrade this one and replay")
         name = writer.event.__name__
+        if writer.is_current and writer.event is MetricEvent:
+            return _read_metric(data)
         event = _read(data, writer, current[writer.event][1])
         shape.check(event)
     # fastavro raises eight kinds of exceptions on hostile bytes, and promises none of them.
@@ -139,9 +143,51 @@ def _read(data: bytes | memoryview, writer: Writer, reader: Writer) -> Event:
     stream = BytesIO(data)
     stream.seek(PREFIX_BYTES)
     datum: Any = fastavro.schemaless_reader(stream, writer.schema, None if writer.is_current else reader.schema)
+    _check_end(stream, data)
+    return from_datum(writer.event, datum)
+
+
+def _check_end(stream: BytesIO, data: bytes | memoryview) -> None:
     if stream.tell() != len(data):
         raise ValueError(f"{len(data) - stream.tell()} bytes left over")
-    return from_datum(writer.event, datum)
+
+
+@cache
+def _metric_parts() -> tuple[Any, Any, Any]:
+    """The metric schema cut in three, as records: what lies before the dictionary, the dictionary, what lies behind."""
+    import fastavro
+
+    raw = json.loads((Path(__file__).parent / "metric.avsc").read_text(encoding="utf-8"))
+    fields = raw["fields"]
+    at = [field["name"] for field in fields].index("series")
+    cuts = (fields[:at], fields[at : at + 1], fields[at + 1 :])
+    before, series, behind = (fastavro.parse_schema(raw | {"fields": cut}) for cut in cuts)
+    return before, series, behind
+
+
+def _read_metric(data: bytes | memoryview) -> MetricEvent:
+    """As `_read` and `shape.check`, for a dictionary that the producer has sent before at the price of a comparison."""
+    import fastavro
+
+    before, middle, behind = _metric_parts()
+    stream = BytesIO(data)
+    stream.seek(PREFIX_BYTES)
+    datum: Any = fastavro.schemaless_reader(stream, before, None)
+    begin = stream.tell()
+    known = _dictionaries.find(datum["producer_id"], data, begin)
+    if known is not None:
+        datum["series"], end = known
+        stream.seek(end)
+    else:
+        datum |= fastavro.schemaless_reader(stream, middle, None)
+        end = stream.tell()
+    datum |= fastavro.schemaless_reader(stream, behind, None)
+    _check_end(stream, data)
+    event = metric_event(datum)
+    shape.check(event, is_series_known=known is not None)
+    if known is None:
+        _dictionaries.keep(event.producer_id, bytes(data[begin:end]), event.series)
+    return event
 
 
 def metric_head(

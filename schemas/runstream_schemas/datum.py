@@ -74,8 +74,10 @@ def _run_event(datum: dict[str, Any]) -> RunEvent:
     return RunEvent(datum["run_id"], datum["producer_id"], datum["sequence"], datum["logged_at_ns"], change)
 
 
-def _metric_event(datum: dict[str, Any]) -> MetricEvent:
-    datum["series"] = tuple([Series(**s) for s in datum["series"]])
+def metric_event(datum: dict[str, Any]) -> MetricEvent:
+    """The event of what Avro read, which is used up; `series` may be a tuple of Series already."""
+    if type(datum["series"]) is list:
+        datum["series"] = tuple([Series(**s) for s in datum["series"]])
     datum["others"] = tuple([Other(**o) for o in datum["others"]])
     return MetricEvent(**datum)
 
@@ -89,5 +91,5 @@ def from_datum(event: type[Event], datum: dict[str, Any]) -> Event:
     if event is RunEvent:
         return _run_event(datum)
     if event is MetricEvent:
-        return _metric_event(datum)
+        return metric_event(datum)
     return event(**datum)

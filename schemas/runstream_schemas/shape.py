@@ -5,35 +5,41 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
-from runstream_schemas.events import MAX_INLINE_BYTES, ArtifactEvent, Event, MetricEvent
+from runstream_schemas.events import MAX_INLINE_BYTES, ArtifactEvent, Event, MetricEvent, Series
 from runstream_schemas.ids import check_run_id
 from runstream_schemas.points import MAX_EVENT_POINTS, MAX_SERIES, RECORD_BYTES
 
 
-def check(event: Event) -> None:
+def check(event: Event, *, is_series_known: bool = False) -> None:
     """Pass if every field is of its declared type and within its bounds.
+
+    Args:
+        event: what to look at.
+        is_series_known: the series of this metric event have passed before, as they are: only the rest is looked at.
 
     Raises:
         ValueError: says which field is wrong, and how.
     """
-    check_types(event)
+    check_types(event, but="series" if is_series_known else None)
     check_run_id(event.run_id)
     if not event.producer_id:
         raise ValueError("producer_id is empty")
     if event.sequence < 0:
         raise ValueError(f"sequence is {event.sequence}, below 0")
     if isinstance(event, MetricEvent):
+        if not is_series_known:
+            check_series(event.series)
         check_metric(event)
     elif isinstance(event, ArtifactEvent):
         _check_artifact(event)
 
 
 def check_metric(event: MetricEvent) -> None:
-    """Pass if counts, series and side values of a metric event fit together.
+    """Pass if counts and side values of a metric event fit together.
 
     Raises:
         ValueError: says what does not.
@@ -45,16 +51,24 @@ def check_metric(event: MetricEvent) -> None:
         )
     if event.first_index < 0:
         raise ValueError(f"first_index is {event.first_index}, no index from 0 on")
-    codes = {s.code for s in event.series}
-    if len(codes) != len(event.series):
-        raise ValueError("two series have one code")
-    if codes and not (min(codes) >= 0 and max(codes) < MAX_SERIES):
-        raise ValueError("a series code is below 0 or beyond 60 bits")
     last = -1
     for other in event.others:
         if not last < other.point < count:
             raise ValueError(f"side value for point {other.point} after {last} of {count}")
         last = other.point
+
+
+def check_series(series: Sequence[Series]) -> None:
+    """Pass if the numbers of a metric event's series tell them apart and fit a record.
+
+    Raises:
+        ValueError: says what does not.
+    """
+    codes = {s.code for s in series}
+    if len(codes) != len(series):
+        raise ValueError("two series have one code")
+    if codes and not (min(codes) >= 0 and max(codes) < MAX_SERIES):
+        raise ValueError("a series code is below 0 or beyond 60 bits")
 
 
 def _check_artifact(event: ArtifactEvent) -> None:
@@ -66,8 +80,8 @@ def _check_artifact(event: ArtifactEvent) -> None:
         raise ValueError(f"content has {len(event.content)} bytes, more than {MAX_INLINE_BYTES}")
 
 
-def check_types(record: object) -> None:
-    """Pass if each field of a dataclass instance is exactly of its annotated type, through all levels.
+def check_types(record: object, *, but: str | None = None) -> None:
+    """Pass if each field of a dataclass instance (`but` aside) is exactly of its annotated type, through all levels.
 
     Avro libraries write True and 1.5 as the long 1: a wrong type must not get that far.
 
@@ -76,7 +90,7 @@ def check_types(record: object) -> None:
     """
     kind: Any = type(record)
     for name, fits in _tests_of(kind):
-        if not fits(getattr(record, name)):
+        if name != but and not fits(getattr(record, name)):
             raise ValueError(f"{kind.__name__}.{name} is {getattr(record, name)!r:.80}, not of its declared type")
 
 
