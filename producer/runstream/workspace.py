@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+from typing import Any, Self
+
 from runstream_schemas.ids import check_name
 
 
@@ -23,20 +27,90 @@ class Workspace:
 
     Args:
         name: any name; "default" unless given.
+        workspace_name: the same as *name*, of which one is enough.
+        subscription_id: kept beside the name for code that reads it back; it identifies nothing here.
+        resource_group: likewise.
 
     Raises:
         InvalidName: *name* is empty, longer than 256 bytes, or holds control characters.
+        TypeError: *name* and *workspace_name* are given and differ.
     """
 
-    __slots__ = ("_name",)
+    __slots__ = ("_name", "_resource_group", "_subscription_id")
 
-    def __init__(self, name: str = "default") -> None:
-        self._name = check_name("workspace", name)
+    location = "local"
+
+    def __init__(
+        self,
+        name: str | None = None,
+        *,
+        workspace_name: str | None = None,
+        subscription_id: str | None = None,
+        resource_group: str | None = None,
+    ) -> None:
+        if name is not None and workspace_name is not None and name != workspace_name:
+            message = f"name={name!r} and workspace_name={workspace_name!r} say the same thing twice: give one of them"
+            raise TypeError(message)
+        given = workspace_name if name is None else name
+        self._name = check_name("workspace", "default" if given is None else given)
+        self._subscription_id = subscription_id
+        self._resource_group = resource_group
+
+    @classmethod
+    def from_config(cls, path: str | os.PathLike[str] | None = None, _file_name: str | None = None) -> Self:
+        """
+        Return the workspace that a file names: .azureml/config.json here or in a folder above, or the file *path*.
+
+        Raises:
+            ConfigError: there is no such file, or it names no workspace.
+        """
+        from runstream import workspace_file
+
+        fields = workspace_file.read(path, _file_name)
+        return cls(**fields)
+
+    def write_config(self, path: str | os.PathLike[str] | None = None, file_name: str | None = None) -> Path:
+        """
+        Write the file that from_config() reads.
+
+        Args:
+            path: the folder that gets it, in .azureml; the current one unless given.
+            file_name: config.json unless given.
+
+        Returns:
+            Where it is.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        from runstream import workspace_file
+
+        fields = {"subscription_id": self._subscription_id, "resource_group": self._resource_group}
+        return workspace_file.write({**fields, "workspace_name": self._name}, path, file_name)
 
     @property
     def name(self) -> str:
         """The workspace's name."""
         return self._name
+
+    @property
+    def subscription_id(self) -> str | None:
+        """As it was given; None if it was not."""
+        return self._subscription_id
+
+    @property
+    def resource_group(self) -> str | None:
+        """As it was given; None if it was not."""
+        return self._resource_group
+
+    def get_details(self) -> dict[str, Any]:
+        """Return what the workspace is, by the names of the azureml SDK."""
+        return {
+            "name": self._name,
+            "subscriptionId": self._subscription_id,
+            "resourceGroup": self._resource_group,
+            "location": self.location,
+        }
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Workspace) and other._name == self._name
@@ -44,8 +118,8 @@ class Workspace:
     def __hash__(self) -> int:
         return hash((Workspace, self._name))
 
-    def __reduce__(self) -> tuple[type[Workspace], tuple[str]]:
-        return Workspace, (self._name,)
+    def __reduce__(self) -> tuple[object, ...]:
+        return _remade, (type(self), self._name, self._subscription_id, self._resource_group)
 
     def __repr__(self) -> str:
         return f"Workspace(Name: {self._name})"
@@ -55,3 +129,8 @@ class Workspace:
         import html
 
         return f"<table><tr><th>Name</th></tr><tr><td>{html.escape(self._name)}</td></tr></table>"
+
+
+def _remade(kind: type[Workspace], name: str, subscription_id: str | None, resource_group: str | None) -> Workspace:
+    """Return a pickled workspace as it was."""
+    return kind(workspace_name=name, subscription_id=subscription_id, resource_group=resource_group)
