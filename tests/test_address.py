@@ -19,7 +19,9 @@ def views(draw: st.DrawFn) -> View:
     high = draw(st.none() | _X.filter(lambda x: x > low))
     return View(
         q=draw(st.text(max_size=10)),
-        x=draw(st.sampled_from(["step", "relative", "time"])),
+        x=draw(st.sampled_from(["step", "relative", "time"]) | st.text(min_size=1, max_size=8).map(address.axis_of)),
+        group=draw(st.text(max_size=8)),
+        band=draw(st.sampled_from(["range", "std"])),
         smooth=round(draw(st.floats(0, 0.99)), 2),
         log=draw(st.booleans()),
         logs=draw(_NAMES),
@@ -27,6 +29,8 @@ def views(draw: st.DrawFn) -> View:
         zoom=draw(st.none() | st.just((low, high))),
         hide=draw(_NAMES),
         fold=draw(_NAMES),
+        full=draw(st.text(max_size=8)),
+        table=draw(st.text(max_size=8)),
     )
 
 
@@ -49,10 +53,18 @@ def test_a_default_view_leaves_the_address_empty() -> None:
 
 def test_an_old_or_damaged_link_counts_as_not_given() -> None:
     """Values that mean nothing are left out instead of raising."""
-    query = {"x": "epoch", "smooth": "much", "zoom": "5..3", "clip": "2", "log": "yes"}
+    query = {"x": "", "band": "wide", "smooth": "much", "zoom": "5..3", "clip": "2", "log": "yes"}
     assert address.view_of(query) == View()
     assert address.view_of({"zoom": "nan..3"}) == View()
     assert address.view_of({"smooth": "7"}).smooth == 0.99
+
+
+@given(st.sampled_from(["step", "time", "metric:step", "epoch"]) | st.text(min_size=1))
+def test_any_metric_can_be_the_x_axis(name: str) -> None:
+    """A metric named like another axis is still told from it."""
+    x = address.axis_of(name)
+    assert address.plain_axis(x) is None
+    assert address.axis_metric(x) == name
 
 
 def test_a_zoom_may_stay_open_at_its_right() -> None:

@@ -8,6 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, cast, get_args
 
 Axis = Literal["step", "relative", "time"]
+Band = Literal["range", "std"]
+# Written before a metric whose own name is that of an axis, or begins like this.
+_METRIC = "metric:"
 MAX_RUNS = 50
 # A column is named "kind:name", so this is none of them.
 NO_COLUMNS = "-"
@@ -15,10 +18,21 @@ NO_COLUMNS = "-"
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What the chart grid shows. `zoom` is (low, high) in units of the x axis; high None = up to the newest point."""
+    """
+    What the chart grid shows.
+
+    Attributes:
+        x: an Axis, or a metric as `axis_of` writes it.
+        group: what runs are grouped by, as module groups names it; empty = they are not.
+        band: what is drawn around the mean of a group.
+        zoom: (low, high) in units of the x axis; high None = up to the newest point.
+        full, table: the chart that fills the screen, and the one whose numbers are shown; empty = none.
+    """
 
     q: str = ""
-    x: Axis = "step"
+    x: str = "step"
+    group: str = ""
+    band: Band = "range"
     smooth: float = 0.0
     log: bool = False
     logs: tuple[str, ...] = ()
@@ -26,12 +40,21 @@ class View:
     zoom: tuple[float, float | None] | None = None
     hide: tuple[str, ...] = ()
     fold: tuple[str, ...] = ()
+    full: str = ""
+    table: str = ""
+
+    @property
+    def sight(self) -> str:
+        """What the curves depend on beside their runs and range; the grid's script names the same."""
+        return f"{self.x}|{self.group}|{self.band}"
 
     def wire(self) -> dict[str, Any]:
         """Return the view as the grid's script takes it."""
         return {
             "q": self.q,
             "x": self.x,
+            "group": self.group,
+            "band": self.band,
             "smooth": self.smooth,
             "log": self.log,
             "logs": list(self.logs),
@@ -39,7 +62,8 @@ class View:
             "zoom": list(self.zoom) if self.zoom else None,
             "hide": list(self.hide),
             "fold": list(self.fold),
-            "full": "",
+            "full": self.full,
+            "table": self.table,
         }
 
 
@@ -89,15 +113,32 @@ def _smooth(text: str | None) -> float:
     return min(0.99, max(0.0, value)) if math.isfinite(value) else 0.0
 
 
-def _axis(text: str | None) -> Axis:
-    return cast("Axis", text) if text in get_args(Axis) else "step"
+def axis_of(metric: str) -> str:
+    """Write a metric as an x axis: its name, marked where it could be taken for another axis."""
+    return f"{_METRIC}{metric}" if metric in get_args(Axis) or metric.startswith(_METRIC) else metric
+
+
+def plain_axis(x: str) -> Axis | None:
+    """Return the axis that every metric has; None if x is a metric."""
+    return cast("Axis", x) if x in get_args(Axis) else None
+
+
+def axis_metric(x: str) -> str:
+    """Return the name of the metric that an x axis shows, as `axis_of` wrote it."""
+    return x.removeprefix(_METRIC)
+
+
+def _band(text: str | None) -> Band:
+    return "std" if text == "std" else "range"
 
 
 def view_of(query: Mapping[str, str]) -> View:
     """Read a view from a URL's query; what it does not understand counts as not given, for a link may be old."""
     return View(
         q=query.get("q", ""),
-        x=_axis(query.get("x")),
+        x=query.get("x") or "step",
+        group=query.get("group", ""),
+        band=_band(query.get("band")),
         smooth=_smooth(query.get("smooth")),
         log=query.get("log") == "1",
         logs=split(query.get("logs")),
@@ -105,6 +146,8 @@ def view_of(query: Mapping[str, str]) -> View:
         zoom=_zoom(query.get("zoom")),
         hide=split(query.get("hide")),
         fold=split(query.get("fold")),
+        full=query.get("full", ""),
+        table=query.get("table", ""),
     )
 
 
@@ -113,13 +156,17 @@ def view_from_wire(told: Mapping[str, Any]) -> View:
     zoom = told.get("zoom")
     view = View(
         q=str(told.get("q", "")),
-        x=_axis(told.get("x")),
+        x=str(told.get("x") or "step"),
+        group=str(told.get("group", "")),
+        band=_band(told.get("band")),
         smooth=_smooth(str(told.get("smooth", 0))),
         log=bool(told.get("log")),
         logs=tuple(told.get("logs", ())),
         clip=bool(told.get("clip", True)),
         hide=tuple(told.get("hide", ())),
         fold=tuple(told.get("fold", ())),
+        full=str(told.get("full", "")),
+        table=str(told.get("table", "")),
     )
     if not zoom:
         return view
@@ -135,6 +182,8 @@ def query_of(view: View) -> dict[str, str]:
     query = {
         "q": view.q,
         "x": view.x if view.x != "step" else "",
+        "group": view.group,
+        "band": view.band if view.band != "range" else "",
         "smooth": _plain(view.smooth) if view.smooth else "",
         "log": "1" if view.log else "",
         "logs": join(view.logs),
@@ -142,6 +191,8 @@ def query_of(view: View) -> dict[str, str]:
         "zoom": "",
         "hide": join(view.hide),
         "fold": join(view.fold),
+        "full": view.full,
+        "table": view.table,
     }
     if view.zoom:
         low, high = view.zoom
@@ -154,4 +205,4 @@ def changes(query: Mapping[str, str], wanted: Mapping[str, str], names: tuple[st
     return {name: wanted.get(name) for name in names if query.get(name) != wanted.get(name)}
 
 
-GRID_NAMES = ("q", "x", "smooth", "log", "logs", "clip", "zoom", "hide", "fold")
+GRID_NAMES = ("q", "x", "group", "band", "smooth", "log", "logs", "clip", "zoom", "hide", "fold", "full", "table")

@@ -2,7 +2,7 @@
 Curves to binary frames, whole or tail. Pure.
 
 A frame is a u32 (length of the header), four bytes of padding, the header as JSON padded to 8 bytes, then for each
-curve of the header its columns as f64: x, y and, where a column stands for more than one point (width > 0), its least
+curve of the header its columns as f64: x, y and, where a column stands for more than one point (`band`), its least
 and greatest value. (f32 would halve the band, but turn 1e300 into infinity.) web/frame.js reads it: both files must
 change together.
 
@@ -53,10 +53,10 @@ class Columns(Protocol):
 @dataclass(frozen=True, slots=True, eq=False)
 class Curve:
     """
-    One run's curve in one chart, as the grid draws it.
+    One run's curve in one chart, as the grid draws it, or that of a group of runs (`run_id` is then the group's name).
 
-    Shapes: x, y, low, high (n_columns,). `width` is the width of a column in units of x, 0 when each column is one
-    point; low and high are then y itself and do not travel.
+    Shapes: x, y, low, high (n_columns,). `width` is the width of a column in units of x, 0 when each column is one x.
+    Without a `band` each column is one point: low and high are y itself and do not travel.
     """
 
     chart: str
@@ -68,6 +68,7 @@ class Curve:
     low: NDArray[np.float64]
     high: NDArray[np.float64]
     nonfinite: tuple[tuple[float, str, int], ...]
+    band: bool
 
     @property
     def key(self) -> Key:
@@ -87,12 +88,13 @@ def curve_of(columns: Columns, chart: str | None = None) -> Curve:
         low=np.ascontiguousarray(columns.min, dtype="<f8"),
         high=np.ascontiguousarray(columns.max, dtype="<f8"),
         nonfinite=tuple((float(x), str(kind), int(count)) for x, kind, count in columns.nonfinite[:MAX_MARKS]),
+        band=columns.width > 0,
     )
 
 
 def common(old: Curve, new: Curve) -> int:
     """Return how many leading columns of `new` are, bit for bit, those of `old`; 0 when their widths differ."""
-    if old.width != new.width:
+    if (old.width, old.band) != (new.width, new.band):
         return 0
     n = min(len(old.x), len(new.x))
     differs = np.zeros(n, dtype=bool)
@@ -103,7 +105,7 @@ def common(old: Curve, new: Curve) -> int:
 
 
 def _columns(curve: Curve) -> list[NDArray[np.float64]]:
-    return [curve.x, curve.y, curve.low, curve.high] if curve.width else [curve.x, curve.y]
+    return [curve.x, curve.y, curve.low, curve.high] if curve.band else [curve.x, curve.y]
 
 
 def encode(header: Mapping[str, Any], curves: Sequence[Curve], sent: Mapping[Key, Curve]) -> bytes:
@@ -128,6 +130,7 @@ def encode(header: Mapping[str, Any], curves: Sequence[Curve], sent: Mapping[Key
                 "chart": curve.chart,
                 "run": curve.run_id,
                 "width": curve.width,
+                "band": curve.band,
                 "n": curve.n,
                 "from": start,
                 "count": len(curve.x) - start,

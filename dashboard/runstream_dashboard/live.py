@@ -23,6 +23,7 @@ from runstream_consumer.history import (
     HistoryBusy,
     HistoryUnreachable,
     MetricInfo,
+    PairedChart,
     PipelineFacts,
     RunPage,
     RunRow,
@@ -163,16 +164,25 @@ def metric_list(when: When, run_ids: tuple[str, ...]) -> list[MetricInfo]:
 def charts(
     mark: Watermark,
     keys: tuple[ChartKey, ...],
-    axis: address.Axis,
+    axis: str,
     zoom: tuple[float, float | None] | None,
     columns: int,
-) -> list[Chart]:
-    """Return the columns of many curves, read by one statement."""
+) -> list[Chart] | list[PairedChart]:
+    """Return the columns of many curves over this x axis (see address.View), read by one statement."""
     low, high = zoom or (None, None)
+    plain = address.plain_axis(axis)
+    if plain is None:
+        x_name = address.axis_metric(axis)
+        plotted = tuple((run_id, name) for run_id, name, _ in keys)
+        return _shared(
+            ("paired", keys, axis, zoom, columns),
+            (mark.commit_no, -1),
+            lambda reader: reader.paired_charts(plotted, x_name, lo=low, hi=high, columns=columns),
+        )
     return _shared(
         ("charts", keys, axis, zoom, columns),
         (mark.commit_no, -1),
-        lambda reader: reader.charts(keys, x=axis, lo=low, hi=high, columns=columns),
+        lambda reader: reader.charts(keys, x=plain, lo=low, hi=high, columns=columns),
     )
 
 

@@ -124,7 +124,7 @@ export class Chart {
         y: { distr: this.log ? 3 : 1, range: () => this.y },
       },
       axes: [
-        { ...axis, size: 26, gap: 4, space: 56, ...(time ? {} : { values: (_, splits) => splits.map(label) }) },
+        { ...axis, size: 26, gap: 4, space: time ? 64 : 44, ...(time ? {} : { values: (_, splits) => splits.map(label) }) },
         { ...axis, size: 50, gap: 6, space: 28, values: (_, splits) => splits.map((v) => (v === null ? "" : tick(v))) },
       ],
       series: [{}, { paths: () => null, points: { show: false } }],
@@ -132,11 +132,15 @@ export class Chart {
         y: false,
         points: { show: false },
         drag: { x: true, y: false, setScale: false, dist: 4 },
-        bind: { dblclick: () => () => this.grid.zoomTo(null) },
+        bind: {
+          dblclick: () => () => this.grid.zoom.to(null),
+          mousedown: (_, __, open) => (event) => (event.shiftKey ? this.grid.zoom.pan(this, event) : open(event)),
+        },
       },
       hooks: {
-        draw: [() => this.paint()],
-        setCursor: [(u) => this.grid.hover(this, u.cursor.left, u.cursor.top)],
+        // uPlot draws in a microtask, by which a chart may have been destroyed.
+        draw: [() => this.plot && this.paint()],
+        setCursor: [(u) => this.grid.pointer.hover(this, u.cursor.left, u.cursor.top)],
         setSelect: [(u) => this.select(u)],
       },
     };
@@ -147,8 +151,7 @@ export class Chart {
     if (width < 4) return;
     const [low, high] = [u.posToVal(left, "x"), u.posToVal(left + width, "x")];
     u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-    // A zoom that touches the newest point follows it: its right edge stays open.
-    this.grid.zoomTo([low, high >= this.x[1] - (this.x[1] - this.x[0]) * 0.005 ? null : high]);
+    this.grid.zoom.select(this, low, high);
   }
 
   /** Put the crosshair at x without telling the grid; null takes it away. */
@@ -161,13 +164,14 @@ export class Chart {
   /** The rows of a tooltip at x: nearest point of each run inside the range, greatest value first. */
   rows(x) {
     const rows = [];
-    // A run that ended long before x has nothing to say there.
+    // A run that ended long before x, or begins long after it, has nothing to say there.
     const reach = (this.x[1] - this.x[0]) / 20;
     for (const [run, curve] of this.shown()) {
       const i = nearest(curve.x, x);
-      if (i < 0 || Math.abs(curve.x[i] - x) > Math.max(reach, curve.width)) continue;
+      const within = x >= curve.x[0] && x <= curve.x[curve.x.length - 1];
+      if (i < 0 || (!within && Math.abs(curve.x[i] - x) > Math.max(reach, curve.width))) continue;
       const y = this.line(curve)[i];
-      rows.push({ run, x: curve.x[i], y, low: curve.low[i], high: curve.high[i], band: Boolean(curve.width) });
+      rows.push({ run, x: curve.x[i], y, low: curve.low[i], high: curve.high[i], band: curve.band });
     }
     return rows.sort((a, b) => (b.y > a.y ? 1 : b.y < a.y ? -1 : 0));
   }
@@ -190,7 +194,7 @@ export class Chart {
 
   paint() {
     const { ctx, bbox } = this.plot;
-    const lit = this.grid.lit;
+    const { lit } = this.grid.pointer;
     const shown = this.shown().sort(([a], [b]) => (a.id === lit) - (b.id === lit));
     ctx.save();
     ctx.beginPath();
@@ -207,7 +211,7 @@ export class Chart {
     const [from, to] = windowOf(curve.x, ...this.x);
     const alpha = faded ? theme.fade : 1;
     ctx.strokeStyle = ctx.fillStyle = theme.colour(run);
-    if (curve.width && !faded) this.paintBand(ctx, curve, px, py, from, to, theme.band);
+    if (curve.band && !faded) this.paintBand(ctx, curve, px, py, from, to, theme.band);
     const smooth = view.smooth > 0 && curve.x.length > 2;
     ctx.setLineDash(DASHES[run.dash % DASHES.length].map((n) => n * devicePixelRatio));
     ctx.lineWidth = (lit ? LIT_PX : LINE_PX) * devicePixelRatio;

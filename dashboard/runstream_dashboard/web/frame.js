@@ -18,8 +18,8 @@ export function decode(data) {
     };
     curve.x = take();
     curve.y = take();
-    curve.low = curve.width ? take() : curve.y;
-    curve.high = curve.width ? take() : curve.y;
+    curve.low = curve.band ? take() : curve.y;
+    curve.high = curve.band ? take() : curve.y;
   }
   return header;
 }
@@ -38,11 +38,11 @@ export function merge(header, curves) {
     const key = `${curve.chart}\u0000${curve.run}`;
     if (curve.from > 0) {
       const old = curves.get(key);
-      if (!old || old.x.length < curve.from || Boolean(old.width) !== Boolean(curve.width)) return null;
+      if (!old || old.x.length < curve.from || old.band !== curve.band) return null;
       curve.x = joined(old.x, curve.from, curve.x);
       curve.y = joined(old.y, curve.from, curve.y);
-      curve.low = curve.width ? joined(old.low, curve.from, curve.low) : curve.y;
-      curve.high = curve.width ? joined(old.high, curve.from, curve.high) : curve.y;
+      curve.low = curve.band ? joined(old.low, curve.from, curve.low) : curve.y;
+      curve.high = curve.band ? joined(old.high, curve.from, curve.high) : curve.y;
     }
     curves.set(key, curve);
     changed.add(curve.chart);

@@ -2,16 +2,20 @@
 // Streamlit calls the default export again for every frame, with the same parent element.
 import { Chart } from "./chart.js";
 import { decode, merge } from "./frame.js";
-import { card, placeTip, railRows, section, sectionsOf, skeleton, textValues, tooltip } from "./layout.js";
-import { place } from "./numbers.js";
+import { listen } from "./keys.js";
+import { axisOptions, card, groupOptions, railRows, section, sectionsOf, skeleton, textValues } from "./layout.js";
+import { spot } from "./numbers.js";
+import { Pointer } from "./pointer.js";
+import { Questions } from "./questions.js";
+import { Table } from "./table.js";
 import { readTheme } from "./theme.js";
+import { Zoom } from "./zoom.js";
 
 const styles = await Promise.all(["./vendor/uPlot.min.css", "./grid.css"].map(async (name) => {
   const sheet = new CSSStyleSheet();
   return sheet.replace(await (await fetch(new URL(name, import.meta.url))).text());
 }));
 
-const ASK_AFTER_MS = 300;
 const FOLD_ABOVE = 300;
 const OPEN_SECTIONS = 3;
 const grids = new WeakMap();
@@ -25,27 +29,29 @@ export default function grid({ data, parentElement, setStateValue }) {
 
 class Grid {
   constructor(parent) {
-    this.mount = crypto.getRandomValues(new Uint32Array(2)).join("-");
     this.frame = 0;
     this.runs = [];
     this.metrics = [];
+    this.groups = [];
     this.curves = new Map();
     this.charts = new Map();
     this.cards = new Map();
+    this.sections = new Map();
     this.inView = new Set();
-    this.lit = null;
-    this.hovered = null;
+    this.questions = new Questions(this);
+    this.pointer = new Pointer(this);
+    this.zoom = new Zoom(this);
     this.ui = skeleton(this);
+    this.table = new Table(this);
     const root = parent.getRootNode();
     root.adoptedStyleSheets = [...root.adoptedStyleSheets, ...styles];
     parent.append(this.ui.root);
     this.watcher = new IntersectionObserver((seen) => this.scrolled(seen), { rootMargin: "240px 0px" });
     this.sizes = new ResizeObserver(() => requestAnimationFrame(() => this.redraw()));
     this.sizes.observe(this.ui.sections);
-    this.ui.sections.addEventListener("pointerleave", () => this.leave());
-    this.ui.root.addEventListener("keydown", (event) => this.key(event));
-    document.addEventListener("keydown", (event) => this.pageKey(event));
-    document.addEventListener("visibilitychange", () => this.ask(0));
+    this.ui.sections.addEventListener("pointerleave", () => this.pointer.leave());
+    document.addEventListener("visibilitychange", () => this.questions.now());
+    listen(this);
   }
 
   // --- frames in -------------------------------------------------------------------------------------------------
@@ -53,31 +59,41 @@ class Grid {
   take(data) {
     const header = decode(data);
     if (header.frame === this.frame) return;
-    if (header.base !== 0 && header.base !== this.frame) return this.ask(0, { resync: header.frame });
+    if (header.base !== 0 && header.base !== this.frame) return this.questions.now({ resync: header.frame });
     const first = !this.view;
     if (first) this.view = header.view;
     this.readTheme();
-    this.ui.root.classList.toggle("single", !header.rail);
-    this.ui.root.classList.toggle("bare", header.bare);
+    if ("rail" in header) this.ui.root.classList.toggle("single", !header.rail);
+    if ("bare" in header) this.ui.root.classList.toggle("bare", header.bare);
     this.palette = header.palette ?? this.palette;
     if (header.base === 0) this.curves.clear();
+    // Curves over another axis or of other groups: asked for before the reader chose anew.
+    if (header.sight !== this.sight()) header.curves = [];
     const changed = merge(header, this.curves);
-    if (changed === null) return this.ask(0, { resync: header.frame });
+    if (changed === null) return this.questions.now({ resync: header.frame });
     this.frame = header.frame;
+    if (header.groups) this.setGroups(header.groups);
     if (header.runs) this.setRuns(header.runs);
     if (header.charts) this.setMetrics(header.charts, first);
     for (const name of header.base === 0 ? this.inView : changed) this.draw(name);
-    if (header.answers && header.answers === this.question) this.answered();
+    this.questions.answered(header.answers);
     this.label();
+    if (changed.has(this.view.table) || header.base === 0) this.table.update();
     Object.assign(this.ui.root.dataset, { version: String(this.frame), commit: String(header.version), ready: "1" });
     // uPlot draws in a microtask; after it the pointer may stand over another x.
-    requestAnimationFrame(() => this.stay());
-    if (first) this.ask(0);
+    requestAnimationFrame(() => this.pointer.stay());
+    if (first) this.start();
   }
 
-  answered() {
-    this.ui.root.dataset.roundtrip = String(Math.round(performance.now() - this.askedAt));
-    this.question = null;
+  /** After the first frame: open what the address says is open, and tell which charts are looked at. */
+  start() {
+    this.showFull();
+    this.questions.now();
+  }
+
+  /** What the curves depend on beside their runs and range; Python names the same. */
+  sight() {
+    return `${this.view.x}|${this.view.group}|${this.view.band}`;
   }
 
   readTheme() {
@@ -92,6 +108,11 @@ class Grid {
     }
   }
 
+  setGroups(groups) {
+    this.groups = groups;
+    this.ui.group.replaceChildren(...groupOptions(groups, this.view.group));
+  }
+
   setRuns(runs) {
     this.runs = runs;
     this.ui.rail.replaceChildren(...railRows(this));
@@ -99,10 +120,10 @@ class Grid {
 
   setMetrics(metrics, first) {
     this.metrics = metrics;
+    this.ui.axis.replaceChildren(...axisOptions(metrics, this.view.x));
     const names = sectionsOf(metrics);
     const order = [...names.keys()];
     if (first && metrics.length > FOLD_ABOVE && !this.view.fold.length) this.view.fold = order.slice(OPEN_SECTIONS);
-    this.sections ??= new Map();
     for (const name of order) {
       if (!this.sections.has(name)) {
         const made = section(name, this);
@@ -150,7 +171,8 @@ class Grid {
 
   redraw() {
     for (const name of this.inView) this.draw(name);
-    if (this.hovered) this.showTip();
+    if (this.pointer.at) this.pointer.showTip();
+    if (this.view) this.table.update();
   }
 
   label() {
@@ -158,12 +180,16 @@ class Grid {
     const active = this.ui.root.getRootNode().activeElement;
     if (active !== ui.search) ui.search.value = view.q;
     ui.axis.value = view.x;
+    ui.group.value = view.group;
+    ui.groupField.hidden = this.groups.length === 0 && view.group === "";
+    ui.band.hidden = view.group === "";
+    ui.band.value = view.band;
     ui.smooth.value = view.smooth;
     ui.amount.value = view.smooth.toFixed(2);
     for (const [button, on] of [[ui.log, view.log], [ui.clip, view.clip]]) button.setAttribute("aria-pressed", String(on));
     ui.chip.hidden = !view.zoom;
     if (view.zoom) {
-      const [low, high] = view.zoom.map((x) => (x === null ? "newest" : place(x, view.x).replace("step ", "")));
+      const [low, high] = view.zoom.map((x) => (x === null ? "newest" : spot(x, view.x)));
       ui.chip.textContent = `${low} – ${high}  ✕`;
     }
     for (const row of ui.rail.querySelectorAll(".run")) row.setAttribute("aria-pressed", String(!view.hide.includes(row.dataset.run)));
@@ -205,7 +231,8 @@ class Grid {
     this.label();
     if ("q" in part || "fold" in part) this.filter();
     else this.redraw();
-    this.ask(fresh ? 0 : ASK_AFTER_MS, {}, fresh);
+    if (fresh) this.questions.measured();
+    else this.questions.later();
   }
 
   toggle(name) {
@@ -229,35 +256,31 @@ class Grid {
     return this.change({ hide: hide.includes(id) ? hide.filter((each) => each !== id) : [...hide, id] });
   }
 
-  setAxis(x) {
+  /** Show other curves: over another axis, or of other groups. What is held says nothing about them. */
+  reshape(part) {
+    this.pointer.leave();
     for (const chart of this.charts.values()) chart.destroy();
     this.curves.clear();
-    for (const { root, box } of this.cards.values()) root.classList.toggle("waiting", Boolean(box));
-    this.change({ x, zoom: null }, true);
-  }
-
-  zoomTo(zoom) {
-    if (zoom === null && !this.view.zoom) return;
-    this.change({ zoom }, true);
-  }
-
-  /** Zoom by a factor around the crosshair, or around the middle without one. */
-  stretch(factor) {
-    const chart = this.hovered?.chart ?? this.charts.get([...this.inView][0]);
-    if (!chart?.x) return;
-    const [low, high] = chart.x;
-    const at = this.hovered?.x ?? (low + high) / 2;
-    this.zoomTo([at - (at - low) * factor, at + (high - at) * factor]);
+    for (const { root, box } of this.cards.values()) {
+      root.classList.toggle("waiting", Boolean(box));
+      if (box) delete root.dataset.points;
+    }
+    this.questions.now({ resync: this.frame });
+    this.change(part, true);
   }
 
   fullScreen(name) {
-    const was = this.view.full;
-    this.view.full = was === name ? "" : name;
-    for (const [each, { root }] of this.cards) root.classList.toggle("full", each === this.view.full);
-    this.ui.root.classList.toggle("covered", Boolean(this.view.full));
-    this.inView.add(name);
+    this.view.full = this.view.full === name ? "" : name;
+    this.showFull();
+    this.questions.measured();
+  }
+
+  showFull() {
+    const { full } = this.view;
+    for (const [each, { root }] of this.cards) root.classList.toggle("full", each === full);
+    this.ui.root.classList.toggle("covered", Boolean(full));
+    for (const name of [full, this.view.table]) if (this.charts.has(name)) this.inView.add(name);
     requestAnimationFrame(() => this.redraw());
-    this.ask(0, {}, true);
   }
 
   save(name) {
@@ -266,141 +289,18 @@ class Grid {
     link.click();
   }
 
-  light(id) {
-    if (this.lit === id) return;
-    this.lit = id;
-    for (const row of this.ui.rail.querySelectorAll(".run")) row.classList.toggle("lit", row.dataset.run === id);
-    for (const name of this.inView) this.charts.get(name)?.plot?.redraw(false, false);
-  }
-
-  hover(chart, left, top) {
-    // Charts report their cursor after every redraw too: only the one under the pointer has something to say.
-    if (this.pointing || left < 0 || !chart.plot?.over.matches(":hover")) return;
-    const x = chart.plot.posToVal(left, "x");
-    const y = chart.plot.posToVal(top, "y");
-    this.hovered = { chart, x };
-    this.crosshairs(chart, x);
-    this.hovered.run = this.closest(chart, x, y);
-    if (this.runs.length > 1) this.light(this.hovered.run);
-    this.showTip();
-  }
-
-  /** After new data: the pointer has not moved, what lies under it may have. */
-  stay() {
-    const { chart, x } = this.hovered ?? {};
-    if (!chart?.plot) return;
-    if (chart.plot.over.matches(":hover")) this.hover(chart, chart.plot.cursor.left, chart.plot.cursor.top);
-    else {
-      this.crosshairs(null, x);
-      this.showTip();
-    }
-  }
-
-  crosshairs(source, x) {
-    this.pointing = true;
-    for (const name of this.inView) {
-      const chart = this.charts.get(name);
-      if (chart && chart !== source && chart.x) chart.point(x);
-    }
-    this.pointing = false;
-  }
-
-  closest(chart, x, y) {
-    let best = null;
-    for (const row of chart.rows(x)) if (!best || Math.abs(row.y - y) < Math.abs(best.y - y)) best = row;
-    return best?.run.id ?? null;
-  }
-
-  showTip() {
-    const { chart, x, run } = this.hovered;
-    const { tip } = this.ui;
-    if (!chart.plot || !tooltip(tip, chart, x, run, this)) return tip.classList.remove("on");
-    placeTip(tip, chart, x);
-  }
-
-  leave() {
-    this.hovered = null;
-    this.ui.tip.classList.remove("on");
-    this.light(null);
-    this.crosshairs(null, null);
-  }
-
-  chartKey(name, event) {
-    const chart = this.charts.get(name);
-    const move = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (event.target !== this.cards.get(name).root || !chart?.plot) return;
-    if (event.key === "f") this.fullScreen(name);
-    else if (move) {
-      const step = ((chart.x[1] - chart.x[0]) / 200) * move * (event.shiftKey ? 5 : 1);
-      const x = Math.min(chart.x[1], Math.max(chart.x[0], (this.hovered?.x ?? (chart.x[0] + chart.x[1]) / 2) + step));
-      this.hovered = { chart, x, run: this.hovered?.run ?? chart.shown()[0]?.[0].id };
-      this.crosshairs(null, x);
-      this.showTip();
-    } else return;
-    event.preventDefault();
-  }
-
-  key(event) {
-    if (event.key !== "Escape") return;
-    if (this.view.full) this.fullScreen(this.view.full);
-    else this.zoomTo(null);
-  }
-
-  pageKey(event) {
-    const target = event.composedPath()[0];
-    if (!this.ui.root.isConnected || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (target.matches?.("input, textarea, select, [contenteditable]")) return;
-    if (event.key === "/") {
-      event.preventDefault();
-      this.ui.search.focus();
-    } else if (event.key === "l") this.toggle("log");
-    else if (event.key === "+") this.stretch(0.5);
-    else if (event.key === "-") this.stretch(2);
-  }
-
-  // --- questions to Python ---------------------------------------------------------------------------------------
-
   scrolled(seen) {
     let lacking = false;
+    const kept = [this.view?.full, this.view?.table];
     for (const { target, isIntersecting } of seen) {
       const name = target.dataset.metric;
       if (isIntersecting) this.inView.add(name);
-      else if (name !== this.view?.full) this.inView.delete(name);
+      else if (!kept.includes(name)) this.inView.delete(name);
       if (isIntersecting) this.draw(name);
       lacking ||= isIntersecting && target.classList.contains("waiting");
     }
-    if (this.view) this.ask(lacking ? 0 : ASK_AFTER_MS);
-  }
-
-  columns() {
-    const widest = Math.max(0, ...[...this.inView].map((name) => this.cards.get(name)?.box?.clientWidth ?? 0));
-    return Math.min(2000, Math.max(200, Math.ceil(widest)));
-  }
-
-  /** Send the view after a pause, or in the next task when data is missing. */
-  ask(after, extra = {}, fresh = false) {
-    this.extra = { ...this.extra, ...extra };
-    if (fresh) {
-      this.question = crypto.getRandomValues(new Uint32Array(1))[0];
-      this.askedAt = performance.now();
-      delete this.ui.root.dataset.roundtrip;
-    }
-    const soon = after === 0;
-    if (this.timer && this.soon && !soon) return;
-    clearTimeout(this.timer);
-    this.soon = soon;
-    this.timer = setTimeout(() => this.send1(), after);
-  }
-
-  send1() {
-    this.timer = null;
-    if (!this.ui.root.isConnected) return;
-    const { mount, frame, question = null } = this;
-    // Before the first whole frame there is no view: what the address says must not be overwritten by defaults.
-    if (!this.view) return this.send({ mount, frame, ...this.extra });
-    const charts = this.metrics.map((metric) => metric.name).filter((name) => this.inView.has(name));
-    const columns = this.columns();
-    this.send({ ...this.view, mount, frame, question, charts, columns, hidden: document.hidden, ...this.extra });
-    this.extra = {};
+    if (!this.view) return;
+    if (lacking) this.questions.now();
+    else this.questions.later();
   }
 }

@@ -1,11 +1,15 @@
 // The elements of the grid: rail of runs, toolbar, sections of cards, tooltip. Builds and labels; decides nothing.
-import { number, place } from "./numbers.js";
+import { chartKey } from "./keys.js";
+import { axisMetric, number, place } from "./numbers.js";
 
 const TIP_ROWS = 12;
 const ICONS = {
   png: "M10 3v9m0 0 4-4m-4 4-4-4M4 16h12",
   full: "M4 8V4h4m4 0h4v4m0 4v4h-4m-4 0H4v-4",
+  table: "M4 5h12v10H4zM4 9h12M10 5v10",
 };
+const AXES = [["step", "Step"], ["relative", "Relative time"], ["time", "Wall time"]];
+const BANDS = [["range", "least to greatest"], ["std", "standard deviation"]];
 
 /** Make an element: h("button.primary", {title: "…", onclick: f}, child, "text"). */
 export function h(tag, properties = {}, ...children) {
@@ -46,8 +50,10 @@ export function skeleton(grid) {
     type: "search", placeholder: "Search metrics  ( / )", "data-testid": "rs-search", "aria-label": "Search metrics",
     oninput: on((input) => grid.change({ q: input.value })),
   });
-  const axis = h("select", { "data-testid": "rs-x", "aria-label": "X axis", onchange: on((s) => grid.setAxis(s.value)) },
-    ...[["step", "Step"], ["relative", "Relative time"], ["time", "Wall time"]].map(([value, text]) => h("option", { value }, text)));
+  const axis = select("rs-x", "X axis", AXES, (x) => grid.reshape({ x, zoom: null }));
+  const group = select("rs-group", "Group runs by", [], (value) => grid.reshape({ group: value, hide: [] }));
+  const band = select("rs-band", "Band of a group", BANDS, (value) => grid.reshape({ band: value }));
+  const groupField = h("label.field", { hidden: true }, h("span", {}, "Group"), group, band);
   const smooth = h("input", {
     type: "range", min: 0, max: 0.99, step: 0.01, "data-testid": "rs-smooth", "aria-label": "Smoothing",
     oninput: on((input) => grid.change({ smooth: Number(input.value) })),
@@ -57,17 +63,47 @@ export function skeleton(grid) {
     h("button.toggle", { type: "button", "data-testid": id, title, onclick: () => grid.toggle(name) }, text);
   const log = toggle("log", "Log y", "rs-log", "Logarithmic y axis in every chart ( l )");
   const clip = toggle("clip", "Clip outliers", "rs-clip", "Let outliers leave the chart; its header then names the extreme");
-  const chip = h("button.chip", { type: "button", "data-testid": "rs-zoom-reset", title: "Show the whole range ( Esc )", onclick: () => grid.zoomTo(null) });
+  const chip = h("button.chip", { type: "button", "data-testid": "rs-zoom-reset", title: "Show the whole range ( Esc )", onclick: () => grid.zoom.to(null) });
   const rail = h("nav.rail", { "data-testid": "rs-rail", "aria-label": "Runs" });
   const sections = h("div.sections");
   const empty = h("p.empty", { "data-testid": "rs-empty" });
   const tip = h("div.tip", { role: "status" });
   const toolbar = h("div.toolbar", {},
     search, h("label.field", {}, h("span", {}, "X"), axis),
-    h("label.field", {}, h("span", {}, "Smoothing"), smooth, amount), log, clip, chip);
+    h("label.field", {}, h("span", {}, "Smoothing"), smooth, amount), log, clip, groupField, chip);
   const root = h("div.grid", { "data-testid": "rs-grid", "data-ready": "0", tabIndex: -1 },
     rail, h("div.main", {}, toolbar, empty, sections), tip);
-  return { root, rail, sections, tip, search, axis, smooth, amount, log, clip, chip, empty };
+  return { root, rail, sections, tip, search, axis, group, band, groupField, smooth, amount, log, clip, chip, empty };
+}
+
+function options(pairs) {
+  return pairs.map(([value, text]) => h("option", { value }, text));
+}
+
+function select(id, label, pairs, act) {
+  return h("select", { "data-testid": id, "aria-label": label, onchange: ({ target }) => act(target.value) }, ...options(pairs));
+}
+
+/** What can be the x axis: step, times, and every metric that is drawn; a chosen one stays though no run has it. */
+export function axisOptions(metrics, chosen) {
+  const own = new Map(metrics.filter(({ kind }) => kind === "line").map(({ axis, name }) => [axis, name]));
+  if (axisMetric(chosen) !== null && !own.has(chosen)) own.set(chosen, axisMetric(chosen));
+  return [...options(AXES), ...(own.size ? [h("optgroup", { label: "Metric" }, ...options([...own]))] : [])];
+}
+
+/** What runs can be grouped by: [value, text] pairs; a chosen one stays though no run has it. */
+export function groupOptions(groups, chosen) {
+  const known = groups.some(([value]) => value === chosen) || chosen === "" ? [] : [[chosen, chosen]];
+  return options([["", "none"], ...groups, ...known]);
+}
+
+/** What x is, in a word. */
+export function axisName(axis) {
+  return axisMetric(axis) ?? { step: "step", relative: "seconds since the start", time: "seconds since 1970" }[axis];
+}
+
+function counted(n, noun) {
+  return n === 1 ? `1 ${noun}` : `${n} ${noun}s`;
 }
 
 /** Rows of the rail, one button a run. */
@@ -79,10 +115,10 @@ export function railRows(grid) {
       type: "button", title: `${run.name}\nclick: hide or show, alt-click: only this run`, "data-testid": "rs-run", "data-run": run.id,
       "aria-pressed": String(!view.hide.includes(run.id)),
       onclick: (event) => grid.hideOrShow(run.id, event.altKey),
-      onpointerenter: () => grid.light(run.id), onpointerleave: () => grid.light(null),
+      onpointerenter: () => grid.pointer.light(run.id), onpointerleave: () => grid.pointer.light(null),
     }, swatch(run, theme), h("span.name", {}, run.name), state);
   });
-  return [h("div.count", {}, runs.length === 1 ? "1 run" : `${runs.length} runs`), ...rows];
+  return [h("div.count", {}, counted(runs.length, view.group ? "group" : "run")), ...rows];
 }
 
 /** A foldable section with its (still empty) row of cards. */
@@ -100,7 +136,7 @@ export function card(metric, grid) {
   const note = h("span.note");
   const root = h("article.card.waiting", {
     role: "group", tabIndex: 0, "aria-label": metric.name, "data-testid": "rs-chart", "data-metric": metric.name,
-    onkeydown: (event) => grid.chartKey(metric.name, event),
+    onkeydown: (event) => chartKey(grid, metric.name, event),
   });
   if (metric.kind === "text") {
     root.classList.remove("waiting");
@@ -112,8 +148,9 @@ export function card(metric, grid) {
   const log = button("log", "Logarithmic y axis", () => grid.toggleLog(metric.name));
   const box = h("div.box");
   root.append(h("header", {}, title, note, h("span.tools", {}, log,
+    button(icon("table"), "Show as table ( t )", () => grid.table.open(metric.name)),
     button(icon("png"), "Save as PNG", () => grid.save(metric.name)),
-    button(icon("full"), "Full screen", () => grid.fullScreen(metric.name)))), box);
+    button(icon("full"), "Full screen ( f )", () => grid.fullScreen(metric.name)))), box);
   return { root, note, box, log };
 }
 

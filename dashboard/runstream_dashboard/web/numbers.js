@@ -34,9 +34,20 @@ export function elapsed(seconds) {
   return `${sign}${Math.floor(s / 3600)}h${two((s % 3600) / 60)}`;
 }
 
-/** A place on the x axis in words. */
-export function place(x, axis) {
+/** The name of the metric that an x axis shows, null for the axes that every metric has: the same rule as in Python. */
+export function axisMetric(axis) {
+  return ["step", "relative", "time"].includes(axis) ? null : axis.replace(/^metric:/, "");
+}
+
+/** A place on the x axis without the axis's name. */
+export function spot(x, axis) {
   if (axis === "time") return new Date(x * 1000).toLocaleString();
   if (axis === "relative") return elapsed(x);
-  return `step ${Math.round(x).toLocaleString("en-US")}`;
+  return axis === "step" ? Math.round(x).toLocaleString("en-US") : number(x);
+}
+
+/** A place on the x axis in words. */
+export function place(x, axis) {
+  if (axis === "time" || axis === "relative") return spot(x, axis);
+  return `${axisMetric(axis) ?? "step"} ${spot(x, axis)}`;
 }
