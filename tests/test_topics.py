@@ -169,12 +169,22 @@ def test_require_refuses_what_the_broker_would_refuse(log: EventLog) -> None:
         with pytest.raises(TopicMissing):
             topics.require(client, log.prefix)
         log.create()
-        assert topics.require(client, log.prefix) == dict.fromkeys(Topic, N_PARTITIONS)
+        assert topics.require(client, log.prefix) == topics.Terms(dict.fromkeys(Topic, N_PARTITIONS), compresses=True)
         change_config(log.servers, log.tags, {"max.message.bytes": "1000"})
         with pytest.raises(TopicTooSmall) as caught:
             topics.require(client, log.prefix)
 
     assert (caught.value.topic, caught.value.limit) == (log.tags, 1000)
+
+
+@pytest.mark.kafka
+def test_topics_that_keep_what_they_get_are_sent_compressed_events(log: EventLog) -> None:
+    """One topic that somebody made with the broker's defaults, and the producer compresses itself."""
+    log.create()
+    change_config(log.servers, log.tags, {"compression.type": "producer"})
+
+    with topics.admin_client(log.options) as client:
+        assert not topics.require(client, log.prefix).compresses
 
 
 @pytest.mark.kafka

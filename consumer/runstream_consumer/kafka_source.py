@@ -25,7 +25,7 @@ from runstream_consumer.kafka_watch import (
 )
 from runstream_consumer.source import Lag, Position, Record
 from runstream_schemas.broker import brokers_of, connect
-from runstream_schemas.codec import decode
+from runstream_schemas.codec import MAX_EVENT_BYTES, decode
 from runstream_schemas.errors import (
     BrokerUnreachable,
     DecodeError,
@@ -45,6 +45,7 @@ _READING: Final = {
     "fetch_max_bytes": 16 * 1024 * 1024,
     "max_partition_fetch_bytes": 4 * 1024 * 1024,
     "metadata_max_age_ms": 30_000,
+    "metrics_enabled": False,
 }
 _MAX_RECORDS: Final = 5_000
 _LAST_RECORD_TIMEOUT_S: Final = 30.0
@@ -121,7 +122,8 @@ class KafkaSource:
         records: list[Record] = []
         size_bytes, wait_ms = 0, max(0, int(timeout_s * 1000))
         while size_bytes < max_bytes:
-            batch = self._poll_once(wait_ms)
+            # By the largest event: a small fetch may unfold to any size, since the broker compresses.
+            batch = self._poll_once(wait_ms, (max_bytes - size_bytes) // MAX_EVENT_BYTES)
             if not batch:
                 break
             for tp, rows in batch.items():
@@ -224,11 +226,11 @@ class KafkaSource:
             self._assign(self._positions)
             self._progress_at_s = now_s
 
-    def _poll_once(self, wait_ms: int) -> Mapping[Any, Sequence[Any]]:
+    def _poll_once(self, wait_ms: int, n_records: int) -> Mapping[Any, Sequence[Any]]:
         from kafka.errors import LogTruncationError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
         try:
-            batch: Mapping[Any, Sequence[Any]] = self._consumer.poll(timeout_ms=wait_ms, max_records=_MAX_RECORDS)
+            batch: Mapping[Any, Sequence[Any]] = self._consumer.poll(timeout_ms=wait_ms, max_records=max(1, n_records))
         except (OffsetOutOfRangeError, LogTruncationError, NoOffsetForPartitionError) as error:
             raise self._diagnosed(error) from error
         return batch

@@ -20,7 +20,9 @@ MESSAGE_BYTES: Final = 1024 * 1024
 """What every topic must take: the largest event (512 KiB) with room to spare."""
 
 #: Time as the broker saw it: a producer whose clock is wrong is not refused, and a rebuild gives the same stamps.
+#: The broker compresses, so that training processes need not: 0.08 us a point there, 0.03 us here.
 _EVENTS: Final = {
+    "compression.type": "zstd",
     "retention.ms": "-1",
     "retention.bytes": "-1",
     "cleanup.policy": "delete",
@@ -52,6 +54,19 @@ class TopicFacts:
     cleanup_policy: str
     oldest_ns: int | None
     n_expired: int
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How the broker takes events.
+
+    Attributes:
+        n_partitions: of each topic.
+        compresses: the broker does it for all topics, whatever it is sent; otherwise it keeps what it gets.
+    """
+
+    n_partitions: Mapping[Topic, int]
+    compresses: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +113,7 @@ def create(options: Mapping[str, Any], prefix: str, n_partitions: int = PARTITIO
 
 _UNKNOWN_TOPIC: Final = 3
 _TOPIC_EXISTS: Final = 36
+_AS_SENT: Final = ("producer", "uncompressed")
 
 
 def _refused(topic: Mapping[str, Any]) -> bool:
@@ -146,11 +162,8 @@ def _facts(client: Any, topic: Mapping[str, Any], config: Mapping[str, str]) -> 
     )
 
 
-def require(client: Any, prefix: str) -> dict[Topic, int]:
-    """Make sure that the broker will take every event, before the first is sent.
-
-    Returns:
-        The number of partitions of each topic.
+def require(client: Any, prefix: str) -> Terms:
+    """Make sure that the broker will take every event, before the first is sent; returns how it takes them.
 
     Raises:
         TopicMissing: a topic does not exist.
@@ -164,12 +177,16 @@ def require(client: Any, prefix: str) -> dict[Topic, int]:
     for name in names:
         if name not in seen or seen[name]["error_code"] == _UNKNOWN_TOPIC:
             raise TopicMissing(topic=name)
-    resources = [ConfigResource("TOPIC", name, {"max.message.bytes": None}) for name in names]
-    for name, config in client.describe_configs(resources, config_filter="all")["topic"].items():
+    wanted = {"max.message.bytes": None, "compression.type": None}
+    resources = [ConfigResource("TOPIC", name, wanted) for name in names]
+    configs = client.describe_configs(resources, config_filter="all")["topic"]
+    for name, config in configs.items():
         limit = int(config["max.message.bytes"]["value"])
         if limit < MESSAGE_BYTES:
             raise TopicTooSmall(topic=name, limit=limit, needed=MESSAGE_BYTES)
-    return {topic: len(seen[topic_name(topic, prefix)]["partitions"]) for topic in Topic}
+    n_partitions = {topic: len(seen[topic_name(topic, prefix)]["partitions"]) for topic in Topic}
+    compresses = all(config["compression.type"]["value"] not in _AS_SENT for config in configs.values())
+    return Terms(n_partitions, compresses)
 
 
 def check(options: Mapping[str, Any], prefix: str) -> list[Finding]:
