@@ -90,3 +90,12 @@ def test_an_unknown_path_names_the_known_ones(monitor: Monitor) -> None:
 
     assert status == 404
     assert "/readyz" in body
+
+
+def test_a_journal_that_has_lost_its_end_is_told(monitor: Monitor) -> None:
+    """Journals shorter than what was folded from them stand in /healthz by name, and as a number in /metrics."""
+    port = monitor.serve("127.0.0.1")
+    monitor.shrunk({"producer-1": 4})
+
+    assert json.loads(get(port, "/healthz")[1])["shrunk_journals"] == {"producer-1": 4}
+    assert "runstream_shrunk_journals 1.0" in get(port, "/metrics")[1]

@@ -173,14 +173,15 @@ def test_a_taken_port_is_an_error_that_names_it(store: Store, home: Home) -> Non
 
 
 def test_the_pulse_tells_how_far_behind_the_fold_is(server: serve.Server, home: Home) -> None:
-    """What the consumer tells about its lag is part of every reader's watermark and pipeline facts."""
-    server.tell([Lag("p", 3, 10, 4.5), Lag("q", 1, 2, 0.5)])
+    """What the consumer tells about its lag and its journals is part of every reader's watermark and pipeline facts."""
+    server.tell([Lag("p", 3, 10, 4.5), Lag("q", 1, 2, 0.5)], {"short": 7})
     with connect(home.root) as past:
         mark, facts = past.watermark(), past.pipeline()
 
     assert (mark.state, mark.behind_s, mark.behind_events) == ("behind", 4.5, 8)
     assert facts.lag[-1][1] == 4.5
     assert facts.consumer["process"] == os.getpid()
+    assert facts.shrunk == {"short": 7}
     assert facts.database_bytes == home.history_path.stat().st_size
 
 

@@ -329,3 +329,25 @@ def test_one_fold_of_many_events_is_one_commit(tmp_path: Path) -> None:
         fold_into(store, Fold(store.load_state()), events)
         for table in ("point_live", "series_stat_live", "batch", "position_log"):
             assert store.connection.execute(f"SELECT DISTINCT commit_no FROM {table}").fetchall() == [(1,)]
+
+
+def test_views_of_an_older_program_are_made_anew(tmp_path: Path) -> None:
+    """A file whose views another version wrote shows this version's at the next opening; points and own views stay."""
+    with opened(tmp_path) as store:
+        fold_into(store, Fold(store.load_state()), [tag(0)])
+        store.connection.execute("CREATE OR REPLACE VIEW tag AS SELECT 'old' AS value")
+        store.connection.execute("CREATE VIEW mine AS SELECT 1 AS one")
+        store.connection.execute("UPDATE meta SET value = 'another edition' WHERE key = 'views'")
+    with opened(tmp_path) as store:
+        assert store.connection.execute("SELECT run_id, key, value FROM tag").fetchall() == [("run", "k", "0")]
+        assert store.connection.execute("SELECT one FROM mine").fetchall() == [(1,)]
+        assert store.wal_size_bytes() == 0
+
+
+def test_views_of_this_program_are_left_alone(tmp_path: Path) -> None:
+    """Opening a file whose views are current changes no view: its catalogue keeps even what they say of themselves."""
+    with opened(tmp_path) as store:
+        store.connection.execute("COMMENT ON VIEW tag IS 'as it was'")
+    with opened(tmp_path) as store:
+        comment = store.connection.execute("SELECT comment FROM duckdb_views() WHERE view_name = 'tag'").fetchone()
+    assert comment == ("as it was",)

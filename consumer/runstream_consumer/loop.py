@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -20,7 +21,8 @@ import structlog
 from runstream_consumer import dead_letters
 from runstream_consumer.archivist import Archivist
 from runstream_consumer.config import Config
-from runstream_consumer.fold import Fold
+from runstream_consumer.culprit import UNSTORABLE, commit_parts
+from runstream_consumer.fold import Fold, Folded
 from runstream_consumer.fold_lock import fold_lock
 from runstream_consumer.journal_source import JournalSource
 from runstream_consumer.logs import as_library
@@ -101,6 +103,15 @@ class Pipeline:
         items = self.source.poll(BATCH_BYTES, timeout_s)
         if not items:
             return 0
+        commit = partial(self._commit, monitor=monitor)
+        try:
+            commit(items)
+        except UNSTORABLE as e:
+            _log.warning("the history refused a batch; it is taken apart", n_events=len(items), cause=str(e))
+            commit_parts(items, commit, partial(self._set_aside, monitor=monitor))
+        return sum(len(item.value) + 1 for item in items)
+
+    def _commit(self, items: Sequence[Record | Undecodable], monitor: Monitor | None) -> None:
         # 2 decode
         events, letters = decode_all(items)
         # 3 fold
@@ -108,6 +119,17 @@ class Pipeline:
         folded = self.fold.fold(events, time.time_ns() // 1000)
         letters += [dead_letters.of_record(record, "fold", reason) for record, reason in folded.rejected]
         # 4 commit
+        self._write(folded, letters, began, monitor)
+
+    def _set_aside(self, item: Record | Undecodable, error: Exception, monitor: Monitor | None) -> None:
+        """Commit the one item that the history does not take as a dead letter, and nothing of it besides."""
+        if isinstance(item, Undecodable):
+            raise error
+        letter = dead_letters.of_record(item, "fold", error)
+        began = time.monotonic()
+        self._write(self.fold.fold([], time.time_ns() // 1000), [letter], began, monitor)
+
+    def _write(self, folded: Folded, letters: Sequence[DeadLetter], began: float, monitor: Monitor | None) -> None:
         dead_letters.publish(self.source, letters)
         self.store.commit(folded, letters)
         self.fold.accept(folded)
@@ -121,7 +143,6 @@ class Pipeline:
                 stage=letter.stage,
                 reason=letter.error_message,
             )
-        return sum(len(item.value) + 1 for item in items)
 
 
 def _inode(path: Path) -> int | None:
@@ -255,8 +276,10 @@ class Consumer:
         pipeline.check_file()
         lags = pipeline.source.lag()
         self.monitor.behind(lags)
+        shrunk: dict[str, int] = getattr(pipeline.source, "shrunk", {})
+        self.monitor.shrunk(shrunk)
         if self._server is not None:
-            self._server.tell(lags)
+            self._server.tell(lags, shrunk)
             late = self._server.runaway(RUNAWAY_S)
             if late is not None:
                 seconds = round(late.running_s)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -36,6 +36,7 @@ class Monitor:
         self._behind_s: float | None = None
         self._server: ThreadingHTTPServer | None = None
         self._partitions: set[str] = set()
+        self._shrunk: dict[str, int] = {}
         registry = self.registry
         self._events = Counter("runstream_events", "Events folded into the history.", registry=registry)
         self._points = Counter("runstream_points", "Metric points folded into the history.", registry=registry)
@@ -57,6 +58,11 @@ class Monitor:
         )
         self._lag_s = Gauge(
             "runstream_lag_seconds", "Age of the oldest event that is not folded yet.", registry=registry
+        )
+        self._n_shrunk = Gauge(
+            "runstream_shrunk_journals",
+            "Journals that end before what was folded from them: a part of the log was removed.",
+            registry=registry,
         )
 
     def turned(self) -> None:
@@ -83,10 +89,16 @@ class Monitor:
         self._behind_s = max((lag.behind_s for lag in lags), default=0.0)
         self._lag_s.set(self._behind_s)
 
+    def shrunk(self, ends: Mapping[str, int]) -> None:
+        """Show the journals that end (position, by producer) before what was folded from them."""
+        self._shrunk = dict(ends)
+        self._n_shrunk.set(len(ends))
+
     def health(self) -> tuple[bool, dict[str, object]]:
         """Whether the loop still comes round, and the facts behind the answer."""
         idle_s = time.monotonic() - self._turned_at
-        return idle_s < STALLED_AFTER_S, {"seconds_since_last_turn": round(idle_s, 3)}
+        facts: dict[str, object] = {"seconds_since_last_turn": round(idle_s, 3), "shrunk_journals": self._shrunk}
+        return idle_s < STALLED_AFTER_S, facts
 
     def readiness(self) -> tuple[bool, dict[str, object]]:
         """Whether what is served is close to the end of the log, and the facts behind the answer."""

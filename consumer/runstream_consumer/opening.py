@@ -4,8 +4,10 @@ Nothing is ever deleted here. A file that does not open is first tried without i
 checkpoint is a consistent earlier state, and the positions in it say where to read on), then set aside whole.
 """
 
+import hashlib
 import re
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import duckdb
@@ -24,6 +26,7 @@ BLOCK_BYTES = 64 << 10
 
 _INCOMING = "incoming_rows"
 _SQL = Path(__file__).parent
+_VIEWS = (_SQL / "views.sql").read_text(encoding="utf-8")
 _LOCKED = re.compile(r"Could not set lock on file(?:.*held in (?P<holder>.*?\(PID \d+\)))?", re.DOTALL)
 _NEWER_FORMAT = re.compile(r"database file with version number (?P<found>\d+)")
 _ENVIRONMENT = re.compile(
@@ -56,6 +59,7 @@ def open_file(
             facts = {}
         if facts:
             _check(path, facts, source_kind, source_identity)
+            refresh_views(connection, facts)
         else:
             make_tables(connection, source_kind, source_identity)
     except BaseException:
@@ -110,18 +114,34 @@ def make_tables(connection: duckdb.DuckDBPyConnection, source_kind: str, source_
     """Make all tables and views, in one transaction, then write a checkpoint: no DDL stays in the log of rows."""
     connection.execute("BEGIN")
     connection.execute((_SQL / "tables.sql").read_text())
-    views = _SQL / "views.sql"
-    if views.exists():
-        connection.execute(views.read_text())
+    connection.execute(_VIEWS)
     facts = {
         "tables_version": str(TABLES_VERSION),
         "source_kind": source_kind,
         "source_identity": source_identity,
         "created_at": str(time.time_ns() // 1000),
+        "views": _digest(_VIEWS),
     }
     insert_rows(connection, "meta", pa.table({"key": list(facts), "value": list(facts.values())}))
     connection.execute("COMMIT")
     connection.execute("CHECKPOINT")
+
+
+def refresh_views(connection: duckdb.DuckDBPyConnection, facts: Mapping[str, str | None]) -> None:
+    """Make the views anew if those in the file are of another version of this program; nothing else is touched."""
+    digest = _digest(_VIEWS)
+    if facts.get("views") == digest:
+        return
+    connection.execute("BEGIN")
+    connection.execute(_VIEWS)
+    connection.execute("DELETE FROM meta WHERE key = 'views'")
+    connection.execute("INSERT INTO meta VALUES ('views', ?)", [digest])
+    connection.execute("COMMIT")
+    connection.execute("CHECKPOINT")
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _connect_or_set_aside(path: Path, n_threads: int, notes: list[str]) -> duckdb.DuckDBPyConnection:

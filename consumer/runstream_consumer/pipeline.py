@@ -52,6 +52,7 @@ class PipelineFacts:
         lag: (seconds ago, seconds behind) over the last ten minutes, oldest first; empty without a consumer.
         database_bytes, wal_bytes: sizes of the history's files; None where they cannot be seen.
         sealed_at: when points were last sealed.
+        shrunk: producers whose journals end before what was folded from them, and where; empty without a consumer.
         consumer: what the running consumer tells of itself: process, host, start, versions.
         storage: points per experiment.
     """
@@ -67,6 +68,7 @@ class PipelineFacts:
     database_bytes: int | None
     wal_bytes: int | None
     sealed_at: dt.datetime | None
+    shrunk: Mapping[str, int]
     consumer: Mapping[str, Any]
     storage: list[ExperimentSize]
 
@@ -115,6 +117,7 @@ def pipeline(access: Access) -> PipelineFacts:
         database_bytes=consumer.pop("database_bytes", None),
         wal_bytes=consumer.pop("wal_bytes", None),
         sealed_at=None if sealed_at is None else utc(sealed_at),
+        shrunk=consumer.pop("shrunk", {}),
         consumer=consumer,
         storage=[ExperimentSize(**one) for one in storage or ()],
     )

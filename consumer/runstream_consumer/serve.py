@@ -12,12 +12,13 @@ import secrets
 import socket
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import duckdb
 
+from runstream_consumer.errands import Errands
 from runstream_consumer.literal import identifier, literal
 from runstream_consumer.source import Lag
 from runstream_schemas.errors import ConfigError, ExtraMissing
@@ -135,12 +136,13 @@ class Server:
         if info is not None and info.pid == os.getpid() and info.port == self.port:
             self._home.server_json.unlink(missing_ok=True)
 
-    def tell(self, lags: Sequence[Lag]) -> None:
+    def tell(self, lags: Sequence[Lag], shrunk: Mapping[str, int]) -> None:
         """
         Tell readers how far the fold is behind; call it about once a second, for silence means "stopped".
 
         Args:
             lags: of every partition that is being read.
+            shrunk: producers whose journals end before what was folded from them, and where they end.
         """
         now = time.time()
         behind_s = max((lag.behind_s for lag in lags), default=0.0)
@@ -153,6 +155,7 @@ class Server:
             "behind_events": sum(max(0, lag.end - lag.next_position) for lag in lags),
             "partitions": [{"partition": lag.partition, "end": lag.end, "behind_s": lag.behind_s} for lag in lags],
             "lag": [(round(now - at, 1), round(seconds, 3)) for at, seconds in self._lag],
+            "shrunk": dict(shrunk),
             "database_bytes": _size_bytes(path),
             "wal_bytes": _size_bytes(path.with_name(path.name + ".wal")),
             "process": os.getpid(),
@@ -218,6 +221,7 @@ def serve(
             catalog=identifier(catalog), catalog_text=literal(catalog), max_characters=MAX_STATEMENT_CHARACTERS
         )
     )
+    Errands(connection).install()
     server.start()
     for statement in _LOCKING:
         setup.execute(statement)

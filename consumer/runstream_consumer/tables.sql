@@ -5,7 +5,7 @@ CREATE TABLE meta (
     key VARCHAR NOT NULL,
     value VARCHAR
 );
-COMMENT ON TABLE meta IS 'Facts about this file: tables_version, source_kind, source_identity, created_at.';
+COMMENT ON TABLE meta IS 'Facts about this file: tables_version, source_kind, source_identity, created_at, views (which edition of them).';
 COMMENT ON COLUMN meta.key IS 'Name of the fact.';
 COMMENT ON COLUMN meta.value IS 'The fact, as text.';
 

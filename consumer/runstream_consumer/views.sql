@@ -2,7 +2,7 @@
 -- stamps (logged_at_ns, producer_id, sequence), never by commit numbers. Filters on run_id, name and producer_id reach
 -- the sorted tables below, so `WHERE run_id = ... AND name = ...` reads one run and not the history.
 
-CREATE VIEW series_newest AS
+CREATE OR REPLACE VIEW series_newest AS
 WITH live AS (
     SELECT * FROM series_stat_live
     QUALIFY row_number() OVER (PARTITION BY run_key, series_id ORDER BY commit_no DESC) = 1
@@ -12,7 +12,7 @@ UNION ALL
 SELECT * FROM series_stat AS s
 WHERE NOT EXISTS (SELECT 1 FROM live AS l WHERE l.run_key = s.run_key AND l.series_id = s.series_id);
 
-CREATE VIEW series AS
+CREATE OR REPLACE VIEW series AS
 WITH named AS (
     -- Everything that readers filter by is a grouping column: only through those can DuckDB push a filter down.
     SELECT run_key, run_id, producer_id, name, column_name, form, series_id,
@@ -42,7 +42,7 @@ SELECT run_id, name, column_name, producer_id, form, description, first_index,
        step_offset, series_id, run_key
 FROM shifted;
 
-CREATE VIEW metric AS
+CREATE OR REPLACE VIEW metric AS
 SELECT s.run_id, s.name, s.column_name,
        p.step + CASE WHEN p.kind >= 8 THEN s.step_offset ELSE 0 END AS step,
        p.value, p.text,
@@ -57,7 +57,7 @@ FROM (
 ) AS p
 JOIN series AS s ON s.run_key = p.run_key AND s.series_id = p.series_id;
 
-CREATE VIEW run AS
+CREATE OR REPLACE VIEW run AS
 WITH created AS (
     SELECT *, row_number() OVER (PARTITION BY workspace, experiment ORDER BY logged_at_ns, run_id) AS number
     FROM (
@@ -133,7 +133,7 @@ SELECT run_id, workspace, experiment, number, display_name,
        make_timestamptz(seen_at) AS last_seen_at, is_archived AS archived, run_key
 FROM joined;
 
-CREATE VIEW tag AS
+CREATE OR REPLACE VIEW tag AS
 SELECT run_id, key, value, make_timestamptz(logged_at_ns // 1000) AS set_at, producer_id, run_key
 FROM (
     SELECT * FROM tag_event
@@ -141,12 +141,12 @@ FROM (
 )
 WHERE NOT removed;
 
-CREATE VIEW property AS
+CREATE OR REPLACE VIEW property AS
 SELECT run_id, key, value, make_timestamptz(logged_at_ns // 1000) AS set_at, producer_id, run_key
 FROM property_event
 QUALIFY row_number() OVER (PARTITION BY run_id, key ORDER BY logged_at_ns, producer_id, sequence) = 1;
 
-CREATE VIEW artifact AS
+CREATE OR REPLACE VIEW artifact AS
 SELECT run_id, path, size_bytes, sha256, content_type, location, content, metric_name,
        make_timestamptz(logged_at_ns // 1000) AS logged_at,
        row_number() OVER (PARTITION BY run_id, path ORDER BY logged_at_ns, producer_id, sequence) AS version,
@@ -155,11 +155,11 @@ SELECT run_id, path, size_bytes, sha256, content_type, location, content, metric
        producer_id, sequence, run_key
 FROM artifact_event;
 
-CREATE VIEW log AS
+CREATE OR REPLACE VIEW log AS
 SELECT run_id, stream, first_line, text, make_timestamptz(logged_at_ns // 1000) AS logged_at, producer_id, run_key
 FROM log_event;
 
-CREATE VIEW event AS
+CREATE OR REPLACE VIEW event AS
 SELECT run_id, make_timestamptz(logged_at_ns // 1000) AS logged_at, change, detail, producer_id, sequence, logged_at_ns
 FROM (
     SELECT run_id, logged_at_ns, producer_id, sequence, change,
@@ -186,12 +186,12 @@ FROM (
     FROM artifact_event
 );
 
-CREATE VIEW dead_letter AS
+CREATE OR REPLACE VIEW dead_letter AS
 SELECT make_timestamptz(received_at) AS received_at, topic, partition, position, run_id, stage, error_type,
        error_message, value, segment, segment_offset, commit_no
 FROM dead_letter_log;
 
-CREATE VIEW position AS
+CREATE OR REPLACE VIEW position AS
 SELECT partition, next_position, make_timestamptz(committed_at) AS committed_at, commit_no, topic_id,
        last_producer_id, last_sequence
 FROM position_log
