@@ -28,11 +28,12 @@ def left_out() -> list[str]:
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Clear every RUNSTREAM_* variable and point the home below the test's own folder."""
+    """Clear every RUNSTREAM_* variable, point the home below the test's own folder, and capture nothing unasked."""
     for name in list(os.environ):
         if name.startswith("RUNSTREAM_") and not name.startswith("RUNSTREAM_TEST_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("RUNSTREAM_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("RUNSTREAM_CAPTURE", "none")
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from runstream import notices, status
+from runstream import capture, notices, status, worker
 from runstream_schemas.errors import JournalUnavailable
 from runstream_schemas.events import Created, RunEvent, StatusChanged
 
@@ -62,10 +62,8 @@ def watch(config: Config, run_id: str, created: Created) -> None:
     if not _ending.has_hooks:
         _ending.has_hooks = True
         _hook()
-    # A child of multiprocessing ends by os._exit, after its own kind of exit handlers: before the producers close.
-    processes, finalizers = (sys.modules.get(f"multiprocessing.{name}") for name in ("process", "util"))
-    if processes is not None and finalizers is not None and processes.parent_process() is not None:
-        finalizers.Finalize(None, finish, exitpriority=-50)
+    # Before the producers close.
+    worker.at_exit(finish, -50)
 
 
 def forget(config: Config, run_id: str) -> None:
@@ -78,6 +76,7 @@ def finish() -> None:
     change = _ending.verdict or status.completed()
     while _ending.started:
         (_, _, run_id), (config, created) = _ending.started.popitem()
+        capture.end(config, run_id)
         try:
             _append(config, run_id, created, change)
         except (JournalUnavailable, TimeoutError) as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Self
 
-from runstream import ending, notices, status
+from runstream import capture, ending, notices, status
 from runstream.handle import Handle
 from runstream_schemas.errors import JournalUnavailable
 from runstream_schemas.events import StatusChanged
@@ -73,6 +73,7 @@ class Life(Handle):
 
     def _end(self, change: StatusChanged) -> None:
         """Append the run's end; then nothing of it waits in memory, and no heartbeat follows."""
+        capture.end(self._config, self._id)
         self._append_change(change)
         self._status = change.status
         ending.forget(self._config, self._id)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import atexit
 import os
-import sys
 import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from runstream import notices
+from runstream import notices, worker
 from runstream.config import Config
 from runstream.drain import Drainer
 from runstream.journal import Room, Syncer
@@ -102,10 +101,7 @@ def _watch_process() -> None:
         _owned.has_hooks = True
         atexit.register(_finish)
         os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_in_child)
-    # A child of multiprocessing ends by os._exit, after its own kind of exit handlers.
-    processes, finalizers = (sys.modules.get(f"multiprocessing.{name}") for name in ("process", "util"))
-    if processes is not None and finalizers is not None and processes.parent_process() is not None:
-        finalizers.Finalize(None, _finish, exitpriority=-100)
+    worker.at_exit(_finish, -100)
 
 
 def _before_fork() -> None:

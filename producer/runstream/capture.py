@@ -1,0 +1,236 @@
+"""What a run leaves in its folders and prints while it works: kept as it grows."""
+
+from __future__ import annotations
+
+import codecs
+import functools
+import os
+import stat
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from runstream import console, notices
+from runstream.paths import checked
+from runstream.scribe import Scribe
+from runstream_schemas.errors import RunstreamError
+
+if TYPE_CHECKING:
+    from runstream.config import Config
+    from runstream.files import Files
+
+Key = tuple[str, str | None, str]
+"""(home, brokers, run id)."""
+
+INTERVAL_S: Final = 1.0
+STOP_WAIT_S: Final = 30.0
+LOG_CHUNK_BYTES: Final = 256 * 1024
+
+
+class Mark(NamedTuple):
+    """What tells whether a file is still the same: size in bytes, change in nanoseconds, number on its disk."""
+
+    size: int
+    changed_ns: int
+    inode: int
+
+
+@dataclass(slots=True)
+class _Tail:
+    """How far a growing log file was read."""
+
+    offset: int = 0
+    inode: int = 0
+    decoder: codecs.IncrementalDecoder = field(default_factory=lambda: codecs.getincrementaldecoder("utf-8")("replace"))
+
+
+class Folder:
+    """
+    The files of one folder, as they come, grow and hold still.
+
+    Files that lay there before the run and never change are another run's, and left alone.
+
+    Args:
+        path: of the folder, which need not exist yet.
+        name: of the folder in the run.
+    """
+
+    def __init__(self, path: Path, name: str) -> None:
+        self.path = path.absolute()
+        self.name = name
+        self._kept: dict[str, Mark] = {inside: mark for inside, _, mark in self._files()}
+        self._seen: dict[str, Mark] = dict(self._kept)
+
+    def still(self, *, at_end: bool = False) -> Iterator[tuple[str, Path, Mark]]:
+        """Yield (name in the run, path, mark) of what is not as it was kept, and held still since the last call."""
+        for inside, path, mark in list(self._files()):
+            if self._kept.get(inside) != mark and (at_end or self._seen.get(inside) == mark):
+                yield f"{self.name}/{inside}", path, mark
+            self._seen[inside] = mark
+
+    def grown(self) -> Iterator[tuple[str, Path, Mark]]:
+        """Yield (name in the run, path, mark) of what is not as it was when it was kept."""
+        for inside, path, mark in list(self._files()):
+            if self._kept.get(inside) != mark:
+                yield f"{self.name}/{inside}", path, mark
+
+    def keep(self, name: str, mark: Mark) -> None:
+        """Remember that a file was kept as *mark* says."""
+        self._kept[name.removeprefix(f"{self.name}/")] = mark
+
+    def _files(self) -> Iterator[tuple[str, Path, Mark]]:
+        """Yield every regular file below the folder; links are left alone, for they may lead anywhere."""
+        for parent, folders, names in os.walk(self.path):
+            folders.sort()
+            for name in sorted(names):
+                path = Path(parent, name)
+                try:
+                    status = path.lstat()
+                except OSError:  # gone since it was listed
+                    continue
+                if stat.S_ISREG(status.st_mode):
+                    mark = Mark(status.st_size, status.st_mtime_ns, status.st_ino)
+                    yield path.relative_to(self.path).as_posix(), path, mark
+
+
+class Capture:
+    """
+    Keeps what a run leaves in its folders and prints, from start() to stop().
+
+    Files of `outputs` are uploaded when they hold still, and in their last state at the end. Text that grows in `logs`
+    becomes log events, line by line, and its files are uploaded at the end.
+
+    Args:
+        run: that gets it.
+        outputs, logs: folders, or None to leave them alone; they need not exist.
+        has_console: keep what this process prints.
+    """
+
+    def __init__(self, run: Files, outputs: Path | None, logs: Path | None, *, has_console: bool) -> None:
+        self._run = run
+        self.scribe = Scribe(run.id, lambda: run.producer)
+        self._outputs = None if outputs is None else Folder(outputs, "outputs")
+        self._logs = None if logs is None else Folder(logs, "logs")
+        self._has_console = has_console
+        self._tails: dict[str, _Tail] = {}
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin to look, and to listen."""
+        if self._has_console:
+            console.listen(self, self.scribe.write)
+        if self._outputs is not None or self._logs is not None:
+            self._thread = threading.Thread(target=self._watch, name="runstream-capture", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Keep what is there in its last state; end the thread. A second call does nothing more."""
+        console.mute(self)
+        thread, self._thread = self._thread, None
+        self._stop.set()
+        if thread is not None and thread.is_alive():
+            thread.join(STOP_WAIT_S)
+        if thread is not None:
+            self._look(at_end=True)
+        self.scribe.close()
+
+    def abandon(self) -> None:
+        """In a forked child: the parent sees to the folders; what the child prints is its own."""
+        self._thread = None
+
+    def _watch(self) -> None:
+        while not self._stop.wait(INTERVAL_S):
+            self._look(at_end=False)
+
+    def _look(self, *, at_end: bool) -> None:
+        if self._outputs is not None:
+            for name, path, mark in self._outputs.still(at_end=at_end):
+                self._upload(self._outputs, name, path, mark)
+        if self._logs is not None:
+            for name, path, mark in self._logs.grown():
+                self._read(name, path, mark)
+                if at_end:
+                    self._upload(self._logs, name, path, mark)
+
+    def _upload(self, folder: Folder, name: str, path: Path, mark: Mark) -> None:
+        try:
+            self._run.upload_file(checked(name), path)
+        except (RunstreamError, OSError) as error:
+            notices.once(("capture", self._run.id, name), "run %s: %s is not kept: %s", self._run.id, path, error)
+        folder.keep(name, mark)
+
+    def _read(self, name: str, path: Path, mark: Mark) -> None:
+        """Hand what a log file has grown by to the scribe; a file that shrank or was replaced is read anew."""
+        tail = self._tails.setdefault(name, _Tail())
+        if mark.inode != tail.inode or mark.size < tail.offset:
+            self._tails[name] = tail = _Tail(inode=mark.inode)
+        try:
+            with path.open("rb") as file:
+                file.seek(tail.offset)
+                while chunk := file.read(LOG_CHUNK_BYTES):
+                    tail.offset += len(chunk)
+                    self.scribe.write(name, tail.decoder.decode(chunk))
+        except OSError as error:
+            notices.once(("capture", self._run.id, name), "run %s: %s is not read: %s", self._run.id, path, error)
+
+
+_captures: dict[Key, Capture] = {}
+
+
+def begin(run: Files, config: Config, outputs: Path | None) -> None:
+    """
+    Capture what a run that starts here leaves and prints, as far as RUNSTREAM_CAPTURE has it.
+
+    Args:
+        run: that gets it.
+        config: of its home.
+        outputs: the folder of its results, or None for none.
+    """
+    parts = config.settings.capture
+    logs = Path("logs") if "logs" in parts else None
+    capture = Capture(run, outputs if "outputs" in parts else None, logs, has_console="console" in parts)
+    if not _captures:
+        _hook()
+    _captures[_key(config, run.id)] = capture
+    capture.start()
+
+
+def end(config: Config, run_id: str) -> None:
+    """Keep the last of what begin() began to capture; no harm where nothing was begun, or not here."""
+    capture = _captures.pop(_key(config, run_id), None)
+    if capture is not None:
+        capture.stop()
+
+
+def _key(config: Config, run_id: str) -> Key:
+    return str(config.home.root), config.settings.brokers, run_id
+
+
+@functools.cache
+def _hook() -> None:
+    os.register_at_fork(after_in_child=_in_child)
+
+
+def _in_child() -> None:
+    """The parent sees to its folders; what the child prints goes on to be kept, as the child's."""
+    for capture in _captures.values():
+        capture.abandon()
+    _captures.clear()
+
+
+def pump(source: int, write: console.Write, stream: str) -> None:
+    """
+    Hand what comes out of a pipe to *write* until it ends.
+
+    Args:
+        source: descriptor of the pipe's reading end.
+        write: takes (stream, text).
+        stream: its name.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    while chunk := os.read(source, LOG_CHUNK_BYTES):
+        write(stream, decoder.decode(chunk))
+    write(stream, decoder.decode(b"", final=True))
