@@ -34,6 +34,7 @@ class Settings:
     journal_bytes: int | None
     exit_wait_s: float
     read_wait_s: float
+    sql_timeout_s: float
     topic_prefix: str
     artifacts: str | None
     kafka_security: str
@@ -141,6 +142,7 @@ SETTINGS: tuple[Setting, ...] = (
         "RUNSTREAM_EXIT_WAIT", "exit_wait_s", "10", _seconds, "seconds a process waits for acknowledgements at exit"
     ),
     Setting("RUNSTREAM_READ_WAIT", "read_wait_s", "30", _seconds, "seconds a read waits for what this process logged"),
+    Setting("RUNSTREAM_SQL_TIMEOUT", "sql_timeout_s", "60", _seconds, "seconds a statement on the SQL page may take"),
     Setting("RUNSTREAM_TOPIC_PREFIX", "topic_prefix", "runstream", _prefix, "first part of the Kafka topics' names"),
     Setting(
         "RUNSTREAM_ARTIFACTS", "artifacts", "", _optional(str), "folder or fsspec URI of files; unset = in the home"
