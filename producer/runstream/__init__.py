@@ -12,17 +12,40 @@ Kafka and Avro with the first event.
 
 TYPE_CHECKING = False  # known by this name to type checkers; typing itself is a tenth of the time to spend here
 if TYPE_CHECKING:
+    from runstream.conda_dependencies import CondaDependencies
+    from runstream.environment import Environment
     from runstream.experiment import Experiment
     from runstream.run import Run
+    from runstream.runconfig import RunConfiguration
+    from runstream.script_run_config import ScriptRunConfig
     from runstream.workspace import Workspace
     from runstream_schemas import errors
     from runstream_schemas.errors import RunstreamError
 
 __version__ = "0.1.0"
 
-__all__ = ["Workspace", "Experiment", "Run", "RunstreamError", "errors", "__version__"]
+__all__ = [
+    "Workspace",
+    "Experiment",
+    "Run",
+    "ScriptRunConfig",
+    "RunConfiguration",
+    "Environment",
+    "CondaDependencies",
+    "RunstreamError",
+    "errors",
+    "__version__",
+]
 
-_MODULES = ("Workspace", "Experiment", "Run")  # each in the module of its own name
+_MODULES = {
+    "Workspace": "workspace",
+    "Experiment": "experiment",
+    "Run": "run",
+    "ScriptRunConfig": "script_run_config",
+    "RunConfiguration": "runconfig",
+    "Environment": "environment",
+    "CondaDependencies": "conda_dependencies",
+}
 
 if not TYPE_CHECKING:
 
@@ -34,6 +57,6 @@ if not TYPE_CHECKING:
             message = f"module 'runstream' has no attribute {name!r}"
             raise AttributeError(message)
         errors = import_module("runstream_schemas.errors")
-        place = import_module(f"runstream.{name.lower()}") if name in _MODULES else errors
+        place = import_module(f"runstream.{_MODULES[name]}") if name in _MODULES else errors
         value = globals()[name] = errors if name == "errors" else getattr(place, name)
         return value

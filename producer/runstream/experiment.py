@@ -14,6 +14,7 @@ from runstream_schemas.ids import check_name
 
 if TYPE_CHECKING:
     from runstream.run import Run
+    from runstream.script_run_config import ScriptRunConfig
 
 
 class Experiment:
@@ -88,6 +89,27 @@ class Experiment:
             description=None if description is None else checked_text("description", description),
         )
         return started(self, run_id, created, tags or {})
+
+    def submit(self, config: ScriptRunConfig, tags: Mapping[str, str | None] | None = None) -> Run:
+        """
+        Start a script as a run; return at once, while it is Preparing.
+
+        The script runs in its own copy of the folder, supervised by a process that outlives this one.
+
+        Args:
+            config: the folder, the script, and how it is run.
+            tags: of the run from its start.
+
+        Raises:
+            InvalidConfiguration: *config* is no ScriptRunConfig, or a field of it cannot be used.
+            SubmissionRefused: the folder, script or interpreter is not there; the error names it.
+            PackageUnavailable: pip cannot install one of the packages.
+            SnapshotFailed: the folder is too large, or holds something that cannot be kept.
+            SubmissionFailed: the supervisor did not start.
+        """
+        from runstream.submission import submit
+
+        return submit(self, config, tags)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Experiment) and (other._workspace, other._name) == (self._workspace, self._name)

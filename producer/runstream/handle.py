@@ -63,7 +63,7 @@ class Handle(Logger):
         """Bring what this process logged to the run into the journal; return how far it goes."""
         from runstream import process
 
-        return process.written(self._config, self._id)
+        return {**self._known.awaited, **process.written(self._config, self._id)}
 
 
 def _open_producer(settings: config.Config, run_id: str, created: Created) -> Producer:

@@ -9,6 +9,7 @@ from weakref import WeakValueDictionary
 if TYPE_CHECKING:
     from runstream.artifacts import Upload
     from runstream.config import Config
+    from runstream_schemas.topics import Topic
 
 
 @dataclass(slots=True, weakref_slot=True, eq=False)
@@ -19,10 +20,13 @@ class Known:
     Attributes:
         properties: keys that this process has added, each with a mark of the call that did.
         uploads: the newest upload of each path by this process.
+        awaited: events of other processes that this one was told of: (producer id, topic) -> sequence; a read
+            waits for them as for its own.
     """
 
     properties: dict[str, object] = field(default_factory=dict)
     uploads: dict[str, Upload] = field(default_factory=dict)
+    awaited: dict[tuple[str, Topic], int] = field(default_factory=dict)
 
 
 _known: WeakValueDictionary[tuple[str, str | None, str], Known] = WeakValueDictionary()

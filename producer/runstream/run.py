@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from runstream import ending, status, tags
 from runstream.experiment import Experiment
 from runstream.labels import Labels
-from runstream.life import Life
 from runstream.metrics import Metrics
+from runstream.snapshots import Snapshots
+from runstream.supervised import Supervised
 from runstream.workspace import expect
 from runstream_schemas.events import Created, StatusChanged
 from runstream_schemas.ids import check_run_id
@@ -17,7 +18,7 @@ from runstream_schemas.ids import check_run_id
 NEXT_LINE = ",\n"
 
 
-class Run(Metrics, Labels, Life):
+class Run(Metrics, Labels, Snapshots, Supervised):
     """
     One run of an experiment: to log into, and to read back.
 
@@ -40,6 +41,24 @@ class Run(Metrics, Labels, Life):
         expect(experiment, Experiment, "Run(experiment, run_id)")
         created = Created(workspace=experiment.workspace.name, experiment=experiment.name)
         self._prepare(experiment, check_run_id(run_id), created)
+
+    @staticmethod
+    def get_context(allow_offline: bool = True) -> Run:
+        """
+        Return the run that this process is a part of: the submitted one, or one that is started for it.
+
+        In a submitted script, and in every process that it starts, this is the submitted run; its end is told by the
+        script's own. Elsewhere it is a run like any other, kept below RUNSTREAM_HOME; it is the same one at every call.
+
+        Args:
+            allow_offline: False = there must be a submitted run.
+
+        Raises:
+            RunEnvironmentMissing: there is none.
+        """
+        from runstream.context import current
+
+        return current(allow_offline=allow_offline)
 
     @property
     def name(self) -> str:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Sequence
 from dataclasses import replace
 
 from runstream_schemas.events import MAX_TEXT_BYTES, StatusChanged
 
-RUNNING, COMPLETED, FAILED, CANCELED = "Running", "Completed", "Failed", "Canceled"
+PREPARING, RUNNING, CANCEL_REQUESTED = "Preparing", "Running", "CancelRequested"
+COMPLETED, FAILED, CANCELED = "Completed", "Failed", "Canceled"
 TERMINAL = frozenset((COMPLETED, FAILED, CANCELED))
 
 USER_ERROR = "UserError"
+MAX_LAST_LINES = 50
 
 
 def completed() -> StatusChanged:
@@ -51,6 +54,12 @@ def failed(error_details: object, error_code: str | None) -> StatusChanged:
         message = f"fail(error_details) takes a string or an exception, not {type(error_details).__name__}"
         raise TypeError(message)
     return StatusChanged(FAILED, None, None if error_details is None else _clipped(error_details), None, code)
+
+
+def failed_process(message: str, error_code: str, last_lines: Sequence[str]) -> StatusChanged:
+    """Return the change to Failed for a process that did not end by an exception, with what it wrote last."""
+    shown = "\n".join(last_lines[-MAX_LAST_LINES:])
+    return StatusChanged(FAILED, None, _clipped(message), _clipped(shown) or None, error_code)
 
 
 def is_clean_exit(error: BaseException | None) -> bool:

@@ -5,6 +5,11 @@ RunstreamError
 │   ├── InvalidName (ValueError)          InvalidValue (TypeError)      InvalidStep (TypeError)
 │   ├── TooLarge (ValueError)             MetricFormClash (ValueError)  PropertyExists (ValueError)
 │   └── UnsafePath (ValueError)           ArtifactNotFound (LookupError)
+├── submitted runs (run_errors.py)
+│   ├── UnknownAttribute (AttributeError)  InvalidConfiguration (ValueError)  OutOfScope (NotImplementedError)
+│   ├── SubmissionRefused (ValueError)     PackageUnavailable (ValueError)    SubmissionFailed (RuntimeError)
+│   ├── SupervisedElsewhere (RuntimeError) RunEnvironmentMissing (RuntimeError)
+│   └── SnapshotFailed (ValueError)        SnapshotNotFound (LookupError)
 ├── settings and platform
 │   ├── ConfigError (ValueError)          UnknownSetting (ValueError)   PlatformUnsupported
 │   └── ExtraMissing (ImportError)
@@ -52,6 +57,18 @@ from runstream_schemas.log_errors import (
     TopicTooSmall,
 )
 from runstream_schemas.root_error import RunstreamError
+from runstream_schemas.run_errors import (
+    InvalidConfiguration,
+    OutOfScope,
+    PackageUnavailable,
+    RunEnvironmentMissing,
+    SnapshotFailed,
+    SnapshotNotFound,
+    SubmissionFailed,
+    SubmissionRefused,
+    SupervisedElsewhere,
+    UnknownAttribute,
+)
 
 __all__ = [
     "RunstreamError",
@@ -65,6 +82,16 @@ __all__ = [
     "PropertyExists",
     "UnsafePath",
     "ArtifactNotFound",
+    "UnknownAttribute",
+    "InvalidConfiguration",
+    "OutOfScope",
+    "PackageUnavailable",
+    "SubmissionRefused",
+    "SubmissionFailed",
+    "SupervisedElsewhere",
+    "RunEnvironmentMissing",
+    "SnapshotFailed",
+    "SnapshotNotFound",
     "ConfigError",
     "UnknownSetting",
     "PlatformUnsupported",

@@ -3,7 +3,7 @@
 journal/<producer>/   lock, staging, names, texts-<k>, <first frame>.journal
 archive/              folded segments, compressed
 history.duckdb        the tables;  fold.lock = the consumer that writes them
-artifacts/  server.json  token  logs/
+artifacts/  server.json  token  logs/  runs/  environments/
 """
 
 from __future__ import annotations
@@ -121,6 +121,16 @@ class Home:
     def archive_dir(self) -> Path:
         """One folder per producer with its folded segments, compressed."""
         return self.root / "archive"
+
+    @property
+    def runs_dir(self) -> Path:
+        """One folder per submitted run: the script's copy of its folder, and the way to its supervisor."""
+        return self.root / "runs"
+
+    @property
+    def environments_dir(self) -> Path:
+        """Virtual environments of submitted runs, one per set of packages."""
+        return self.root / "environments"
 
     @property
     def history_path(self) -> Path:

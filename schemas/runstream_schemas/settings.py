@@ -43,6 +43,11 @@ class Settings:
     kafka_password_file: Path | None
     kafka_ca_file: Path | None
     log_level: str
+    run_id: str | None
+    workspace: str
+    experiment: str | None
+    snapshot_files: int
+    snapshot_bytes: int
     failpoint: str | None
 
     def kafka_options(self) -> dict[str, object]:
@@ -113,6 +118,12 @@ def _size(text: str) -> int:
     return int(number) * unit
 
 
+def _count(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise ValueError("is no number from 1 on")
+    return int(text)
+
+
 def _hosts(text: str) -> str:
     for host in text.split(","):
         _host(host.strip())
@@ -165,6 +176,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("RUNSTREAM_KAFKA_PASSWORD_FILE", "kafka_password_file", "", _optional(_path), "file with that password"),
     Setting("RUNSTREAM_KAFKA_CA_FILE", "kafka_ca_file", "", _optional(_path), "certificates that sign the brokers'"),
     Setting("RUNSTREAM_LOG_LEVEL", "log_level", "INFO", _one_of("DEBUG", "INFO", "WARNING", "ERROR"), "what is logged"),
+    Setting("RUNSTREAM_RUN_ID", "run_id", "", _optional(str), "set for submitted scripts: the run that they belong to"),
+    Setting("RUNSTREAM_WORKSPACE", "workspace", "default", str, "the workspace of that run, or of Run.get_context()'s"),
+    Setting(
+        "RUNSTREAM_EXPERIMENT", "experiment", "", _optional(str), "the experiment of it; unset = the script's name"
+    ),
+    Setting("RUNSTREAM_SNAPSHOT_FILES", "snapshot_files", "2000", _count, "most files that a snapshot may have"),
+    Setting("RUNSTREAM_SNAPSHOT_BYTES", "snapshot_bytes", "300M", _size, "most bytes that a snapshot may have"),
     Setting("RUNSTREAM_FAILPOINT", "failpoint", "", _optional(str), "tests: name:n kills the process at the n-th pass"),
 )
 

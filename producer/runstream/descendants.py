@@ -1,0 +1,138 @@
+"""A process and all that it starts: run, watched, and ended as one."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Final
+
+GRACE_S: Final = 10.0
+"""How long processes that were asked to end may take before they are killed."""
+
+_PR_SET_CHILD_SUBREAPER: Final = 36
+_PAUSE_S: Final = 0.02
+
+
+def adopt_orphans() -> None:
+    """Become the parent of every descendant whose own parent ends, so that none can slip away from `end`."""
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+class Descendants:
+    """
+    A program in a session and process group of its own.
+
+    Args:
+        words: the program and its arguments.
+        folder: that it runs in.
+        environment: all of its variables.
+
+    Raises:
+        OSError: it cannot be started.
+    """
+
+    def __init__(self, words: Sequence[str], folder: Path, environment: Mapping[str, str]) -> None:
+        self._process = subprocess.Popen(
+            words,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+
+    @property
+    def pid(self) -> int:
+        """The number of the program's process, and of its group."""
+        return self._process.pid
+
+    @property
+    def stdout(self) -> IO[bytes]:
+        """What it prints."""
+        assert self._process.stdout is not None
+        return self._process.stdout
+
+    @property
+    def stderr(self) -> IO[bytes]:
+        """What it writes about errors."""
+        assert self._process.stderr is not None
+        return self._process.stderr
+
+    def poll(self) -> int | None:
+        """Return the program's exit status, negative for a signal; None while it runs. Adopted orphans are reaped."""
+        status = self._process.poll()
+        if status is not None:
+            _reap()
+        return status
+
+    def end(self, grace_s: float = GRACE_S) -> None:
+        """Ask the program, and all that it started, to end; kill what is still there after *grace_s*."""
+        self._signal(signal.SIGTERM)
+        until_s = time.monotonic() + grace_s
+        while self._is_there() and time.monotonic() < until_s:
+            time.sleep(_PAUSE_S)
+        while self._is_there():
+            self._signal(signal.SIGKILL)
+            time.sleep(_PAUSE_S)
+
+    def _is_there(self) -> bool:
+        self.poll()
+        return next(self._members(), None) is not None
+
+    def _signal(self, number: int) -> None:
+        for pid in list(self._members()):
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, number)
+
+    def _members(self) -> Iterator[int]:
+        """Yield the living processes of the group, and those below this process that left it."""
+        return members(self.pid, os.getpid())
+
+
+def members(group: int, root: int | None = None) -> Iterator[int]:
+    """Yield the processes of a group that live, and all descendants of *root*, if one is given."""
+    living: dict[int, tuple[int, int]] = {}
+    for name in os.listdir("/proc"):
+        if name.isdecimal():
+            with suppress(OSError):
+                text = Path("/proc", name, "stat").read_text(encoding="ascii", errors="replace")
+                state, parent, of_group = text.rpartition(")")[2].split()[:3]
+                if state not in "ZX":
+                    living[int(name)] = (int(parent), int(of_group))
+    below = {root} if root is not None else set()
+    grows = True
+    while grows:
+        more = {pid for pid, (parent, _) in living.items() if parent in below and pid not in below}
+        below |= more
+        grows = bool(more)
+    for pid, (_, its_group) in living.items():
+        if pid != root and (its_group == group or pid in below):
+            yield pid
+
+
+def end_group(group: int, grace_s: float = GRACE_S) -> None:
+    """End the processes of a group whose parent is dead: politely, then not."""
+    for number, wait_s in ((signal.SIGTERM, grace_s), (signal.SIGKILL, grace_s)):
+        for pid in list(members(group)):
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, number)
+        until_s = time.monotonic() + wait_s
+        while next(members(group), None) is not None and time.monotonic() < until_s:
+            time.sleep(_PAUSE_S)
+
+
+def _reap() -> None:
+    """Take note of adopted processes that have ended; the system keeps them until somebody does."""
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            continue

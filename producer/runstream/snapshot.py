@@ -1,0 +1,185 @@
+"""Snapshots of folders: their files kept under their hashes, the list of them under its own, which is the id."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from runstream import blobs, paths
+from runstream.config import Config
+from runstream.ignore import IGNORE_FILES, Source, sources
+from runstream_schemas.errors import SnapshotFailed, SnapshotNotFound, UnsafePath
+
+PROPERTY: Final = "ContentSnapshotId"
+"""The property of a run that names its snapshot."""
+
+MAX_MANIFEST_BYTES: Final = 64 * 1024 * 1024
+MAX_RESTORED_BYTES: Final = 2 * 1024**3
+_VERSION: Final = 1
+_LOOK_FURTHER: Final = 10  # times the limit: enough to say where the many files lie, without walking a whole disk
+_EPOCH: Final = (1980, 1, 1, 0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """
+    A folder as it was.
+
+    Attributes:
+        id: 64 hex digits: the sha256 of the list of its files, each with its own; equal folders have equal ids.
+        n_files: in it.
+        size_bytes: of all files.
+        unchanged: the store had it already.
+        location: where the store keeps the list; each file is beside it, under its own hash.
+    """
+
+    id: str
+    n_files: int
+    size_bytes: int
+    unchanged: bool
+    location: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file in a snapshot's list."""
+
+    path: str
+    sha256: str
+    size_bytes: int
+    executable: bool
+
+
+def take(folder: Path, config: Config) -> Snapshot:
+    """
+    Keep the files of *folder* that no ignore rule names.
+
+    Raises:
+        SnapshotFailed: it is no folder, is too large, or holds something that cannot be kept; the error says what.
+        OSError: a file cannot be read, or the store cannot be written.
+    """
+    return keep(chosen(folder, config), config)
+
+
+def chosen(folder: Path, config: Config) -> list[Source]:
+    """
+    Return the files of *folder* that belong into a snapshot, by their paths.
+
+    Raises:
+        SnapshotFailed: as take().
+    """
+    if not folder.is_dir():
+        raise SnapshotFailed(str(folder), "it is no folder")
+    limit, limit_bytes = config.settings.snapshot_files, config.settings.snapshot_bytes
+    found: list[Source] = []
+    size_bytes = 0
+    for source in sources(folder, (config.home.root.resolve(),)):
+        found.append(source)
+        size_bytes += source.size_bytes
+        if len(found) >= limit * _LOOK_FURTHER:
+            break
+    if len(found) > limit:
+        raise SnapshotFailed(str(folder), _too_much(f"{len(found):,} files", f"{limit:,}", "FILES", found))
+    if size_bytes > limit_bytes:
+        have, most = f"{size_bytes / 1e6:,.1f} MB", f"{limit_bytes / 1e6:,.0f} MB"
+        raise SnapshotFailed(str(folder), _too_much(have, most, "BYTES", found))
+    return sorted(found, key=lambda source: source.path)
+
+
+def _too_much(have: str, most: str, setting: str, found: Sequence[Source]) -> str:
+    """Say what is too much, and where the most of it lies."""
+    weights: Counter[str] = Counter()
+    for source in found:
+        top, slash, _ = source.path.partition("/")
+        weights[top + slash] += 1 if setting == "FILES" else source.size_bytes
+    heaviest = ", ".join(
+        f"{name} ({weight:,} files)" if setting == "FILES" else f"{name} ({weight / 1e6:,.1f} MB)"
+        for name, weight in weights.most_common(3)
+    )
+    return (
+        f"it has {have}, more than {most}, most of them in {heaviest}; name what the script does not need in "
+        f"{IGNORE_FILES[0]}, or raise RUNSTREAM_SNAPSHOT_{setting}"
+    )
+
+
+def keep(files: Iterable[Source], config: Config) -> Snapshot:
+    """Keep *files*, sorted by path, and the list of them. Raises OSError as take() does."""
+    entries: list[Entry] = []
+    for source in files:
+        with source.file.open("rb") as opened:
+            kept = blobs.put(opened, config)
+        entries.append(Entry(source.path, kept.sha256, kept.size_bytes, source.executable))
+    kept = blobs.put(_manifest(entries), config)
+    size_bytes = sum(entry.size_bytes for entry in entries)
+    return Snapshot(kept.sha256, len(entries), size_bytes, not kept.is_new, kept.location)
+
+
+def _manifest(entries: Sequence[Entry]) -> bytes:
+    """Return the list of files, the same bytes for the same files."""
+    rows = [[entry.path, entry.sha256, entry.size_bytes, entry.executable] for entry in entries]
+    told = {"runstream_snapshot": _VERSION, "files": rows}
+    return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def entries_of(snapshot_id: str, config: Config) -> list[Entry]:
+    """
+    Read the list of a snapshot's files, and make sure that every path in it stays inside a folder.
+
+    Raises:
+        SnapshotNotFound: the store does not hold it, or holds something else under this id.
+        UnsafePath: a path would leave the folder, or two are the same on some system.
+    """
+    try:
+        found = _entries(json.loads(blobs.get(snapshot_id, MAX_MANIFEST_BYTES, config)))
+    except (ValueError, TypeError, KeyError) as error:
+        raise SnapshotNotFound(snapshot_id, "what the store keeps under this id is no list of files") from error
+    seen: set[str] = set()
+    for entry in found:
+        folded = paths.checked(entry.path).casefold()
+        if folded in seen:
+            raise UnsafePath(path=entry.path, reason="occurs twice, but for upper and lower case")
+        seen.add(folded)
+    if sum(entry.size_bytes for entry in found) > MAX_RESTORED_BYTES:
+        raise SnapshotNotFound(snapshot_id, f"it claims to hold more than {MAX_RESTORED_BYTES:,} bytes")
+    return found
+
+
+def _entries(told: Any) -> list[Entry]:
+    """Return the rows of a list of files; raise ValueError for another version of it."""
+    if told["runstream_snapshot"] != _VERSION:
+        message = f"version {told['runstream_snapshot']!r} is not {_VERSION}"
+        raise ValueError(message)
+    return [Entry(str(path), str(sha256), int(size), bool(runs)) for path, sha256, size, runs in told["files"]]
+
+
+def restore_zip(snapshot_id: str, target: Path, config: Config) -> Path:
+    """
+    Write a snapshot's files into the zip file *target*, which appears whole or not at all; return its path.
+
+    Raises:
+        SnapshotNotFound: the store does not hold it, or not all of it.
+        UnsafePath: a path in it would leave the folder.
+        OSError: *target* cannot be written.
+    """
+    entries = entries_of(snapshot_id, config)
+    target = target.absolute()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    incoming = target.with_name(f".{target.name}.part")
+    try:
+        with zipfile.ZipFile(incoming, "w", zipfile.ZIP_DEFLATED) as packed:
+            for entry in entries:
+                # The same snapshot gives the same zip: no clock, no user, no machine in it.
+                about = zipfile.ZipInfo(paths.checked(entry.path), _EPOCH)
+                about.external_attr = (0o100755 if entry.executable else 0o100644) << 16
+                about.compress_type = zipfile.ZIP_DEFLATED
+                packed.writestr(about, blobs.get(entry.sha256, entry.size_bytes, config))
+        incoming.replace(target)
+    except BaseException:
+        incoming.unlink(missing_ok=True)
+        raise
+    return target

@@ -1,0 +1,192 @@
+"""
+The process beside a submitted script: prepares where it runs, starts it, follows it, and tells how it ended.
+
+Started by submission.py as `python -m runstream.supervisor FOLDER` with an Order on stdin. It belongs to no terminal
+and no notebook, and writes the run's status as a producer of its own: when it dies, recovery sees it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Final
+
+from runstream import status, tracebacks, venvs
+from runstream.config import Config
+from runstream.descendants import Descendants, adopt_orphans
+from runstream.experiment import Experiment
+from runstream.listener import Listener, Request
+from runstream.order import Order
+from runstream.printed import Printed
+from runstream.run import Run
+from runstream.run_folder import RunFolder
+from runstream.submission import created
+from runstream.workspace import Workspace
+from runstream_schemas.errors import RunstreamError
+from runstream_schemas.events import PropertiesAdded, StatusChanged
+from runstream_schemas.home import locked
+
+PIPE_WAIT_S: Final = 5.0
+"""How long the output of a script that has ended may take to arrive."""
+
+_LOOK_S: Final = 1.0
+_LOCK_LOOK_S: Final = 0.2
+
+
+class Supervisor:
+    """One submitted run, from Preparing to its end."""
+
+    def __init__(self, order: Order, folder: RunFolder) -> None:
+        self._order = order
+        self._folder = folder
+        self._listener = Listener(folder)
+        self._run = Run.__new__(Run)
+        self._run._prepare(Experiment(Workspace(order.workspace), order.experiment), order.run_id, created(order))
+        self._config: Config = self._run._config
+        self._until_s = time.monotonic() + order.max_duration_s
+        self._end: StatusChanged | None = None
+        self._is_told = False
+
+    def take_over(self) -> bytes:
+        """Say that the run is being prepared; return what was written, for the process that submitted it."""
+        order, run = self._order, self._run
+        run._append_change(StatusChanged(status.PREPARING))
+        run._append_change(PropertiesAdded(order.properties))
+        run.set_tags(order.tags)
+        producer = run.producer
+        sequences = {int(topic): last for topic, last in producer.progress().items()}
+        return json.dumps({"producer_id": producer.producer_id, "sequences": sequences}).encode()
+
+    def supervise(self) -> None:
+        """Run the script to its end, and tell it; whatever goes wrong here fails the run."""
+        try:
+            change = self._prepared_and_run()
+        except RunstreamError as error:
+            change = status.failed(error, "NotStarted")
+        except Exception as error:  # noqa: BLE001 - the process's edge: a run must not stay Running because of us
+            traceback.print_exc()
+            change = status.failed(error, "SupervisorError")
+        if not self._is_told:
+            self._run._append_change(self._end or change)
+        self._run.producer.close()
+        self._folder.control.unlink()
+
+    # The three parts of a run.
+
+    def _prepared_and_run(self) -> StatusChanged:
+        order, folder = self._order, self._folder
+        python, environment = Path(order.interpreter), venvs.variables(Path(order.interpreter), order.environment)
+        if order.requirements is not None:
+            venv = self._venv(order.requirements)
+            python, environment = venv.python, venvs.variables(venv.python, order.environment, venv.path)
+        if self._end is not None:
+            return self._end
+        folder.outputs.mkdir(exist_ok=True)
+        for name in order.watched:
+            (folder.code / name).mkdir(parents=True, exist_ok=True)
+        words = order.words if order.script is None else [str(python), order.script, *order.words]
+        code, complaints = self._program(words, environment, "", is_script=True)
+        return ended_as(order.shown, code, complaints)
+
+    def _venv(self, requirements: list[str]) -> venvs.Venv:
+        """Return the virtual environment of the run, made now unless another run has made it."""
+        order = self._order
+        venv = venvs.planned(
+            self._config.home,
+            order.interpreter,
+            self._folder.code,
+            requirements,
+            order.pip_options,
+            order.python_version,
+        )
+        venv.path.parent.mkdir(mode=0o700, exist_ok=True)
+        while not venv.is_complete and self._end is None:
+            with locked(venv.lock) as descriptor:
+                if descriptor is None:
+                    self._hear(self._listener.wait(_LOCK_LOOK_S))
+                elif not venv.is_complete:
+                    self._make(venv)
+        return venv
+
+    def _make(self, venv: venvs.Venv) -> None:
+        for words in venv.steps(self._folder.root / "requirements.txt"):
+            code, complaints = self._program(words, self._order.environment, "environment-")
+            if self._end is not None:
+                return
+            if code:
+                output = (self._folder.root / "environment-stdout.txt").read_text(encoding="utf-8", errors="replace")
+                raise venvs.refusal(f"{output}\n{complaints}", venv.lines)
+        venv.complete()
+
+    def _program(
+        self, words: list[str], environment: dict[str, str], prefix: str, *, is_script: bool = False
+    ) -> tuple[int, str]:
+        """Run a program to its end, or until the run shall end; return its exit status and its last stderr."""
+        try:
+            program = Descendants(words, self._folder.code, environment)
+        except OSError as error:
+            return 127, f"{words[0]}: {error.strerror}"
+        self._folder.note_process(program.pid)
+        printed = Printed(program.stdout, self._folder.root / f"{prefix}stdout.txt")
+        complaints = Printed(program.stderr, self._folder.root / f"{prefix}stderr.txt")
+        if is_script:
+            self._run._append_change(StatusChanged(status.RUNNING))
+        while (code := program.poll()) is None:
+            self._hear(self._listener.wait(max(0.0, min(_LOOK_S, self._until_s - time.monotonic()))))
+            if self._end is not None:
+                program.end()
+        program.end()
+        printed.end(PIPE_WAIT_S)
+        return code, complaints.end(PIPE_WAIT_S)
+
+    # Being asked to stop.
+
+    def _hear(self, request: Request | None) -> None:
+        """Note that the run shall end, and say so, unless its end is told by whoever asked for it."""
+        if time.monotonic() >= self._until_s:
+            request = Request(f"it ran longer than max_run_duration_seconds={self._order.max_duration_s:g}")
+        if request is None or self._end is not None:
+            return
+        self._end = status.canceled(request.reason)
+        self._is_told = request.is_told
+        if not self._is_told:
+            self._run._append_change(StatusChanged(status.CANCEL_REQUESTED))
+        self._folder.stopping.touch()
+
+
+def ended_as(script: str, code: int, complaints: str) -> StatusChanged:
+    """Return the status that a script's end calls for: its exit status, negative for a signal, and its last stderr."""
+    if code == 0:
+        return status.completed()
+    lines = complaints.rstrip().splitlines()
+    if code < 0:
+        name = signal.Signals(-code).name if -code in signal.valid_signals() else f"signal {-code}"
+        hint = "; the system does that when memory runs out" if -code == signal.SIGKILL else ""
+        return status.failed_process(f"{script} was ended by {name}{hint}", name, lines)
+    told = tracebacks.last(complaints)
+    if told is not None:
+        return StatusChanged(status.FAILED, told.kind, told.message, told.traceback, f"exit status {code}")
+    last = f": {lines[-1]}" if lines else ""
+    return status.failed_process(f"{script} ended with exit status {code}{last}", f"exit status {code}", lines)
+
+
+def main() -> None:
+    """Take the order from stdin, leave the process that gave it, answer on stdout, and supervise."""
+    order = Order.from_json(sys.stdin.buffer.read())
+    if os.fork():
+        # The one that submitted waits for this one, and has no child that it would have to wait for later.
+        os._exit(0)
+    adopt_orphans()
+    supervisor = Supervisor(order, RunFolder(Path(sys.argv[1])))
+    os.write(1, supervisor.take_over())
+    os.dup2(2, 1)
+    supervisor.supervise()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""The exception that ended a Python program, found in what it wrote to stderr."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+_HEAD: Final = re.compile(r"^(?: {2}\+ Exception Group )?Traceback \(most recent call last\):[ ]*\n", re.MULTILINE)
+_ERROR: Final = re.compile(r"^(?: {2}\| )?([A-Za-z_][\w.]*)(?:: ?(.*))?$", re.MULTILINE)
+# A SyntaxError of the script itself has no head.
+_HEADLESS: Final = re.compile(
+    r'^ {2}File ".*", line \d+\n(?: {4}.*\n)*((?:Syntax|Indentation|Tab)Error): (.*)$', re.MULTILINE
+)
+_LINKS: Final = (
+    "\n\nDuring handling of the above exception, another exception occurred:\n\n",
+    "\n\nThe above exception was the direct cause of the following exception:\n\n",
+)
+MAX_LINES_BEHIND: Final = 20
+"""More lines than these after the exception's own were written by somebody else: it did not end the program."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An exception: its type's name, its message, and its traceback, with those of the exceptions it came from."""
+
+    kind: str
+    message: str
+    traceback: str
+
+
+def last(text: str) -> Told | None:
+    """Return the exception at the end of *text*; None when it does not end in one."""
+    heads = [match.start() for match in _HEAD.finditer(text)]
+    headless = list(_HEADLESS.finditer(text))
+    if not heads:
+        return _told(text, headless[-1].start(), headless[-1].start(1)) if headless else None
+    start = heads.pop()
+    line = _error_line(text, start)
+    if line is None:
+        return None
+    while heads and text[:start].endswith(_LINKS):
+        start = heads.pop()
+    return _told(text, start, line)
+
+
+def _error_line(text: str, head: int) -> int | None:
+    """Return where the line with the exception begins: the first one behind the frames that is not indented."""
+    at = text.index("\n", head) + 1
+    while at < len(text):
+        end = text.find("\n", at)
+        line = text[at : len(text) if end < 0 else end]
+        if line and not line.startswith((" ", "\t")):
+            return at
+        at += len(line) + 1
+    return None
+
+
+def _told(text: str, start: int, line: int) -> Told | None:
+    match = _ERROR.match(text, line)
+    behind = text[line:].rstrip().splitlines()
+    if match is None or len(behind) > MAX_LINES_BEHIND:
+        return None
+    message = "\n".join([match[2] or "", *behind[1:]]).strip()
+    return Told(match[1], message, text[start:].rstrip() + "\n")

@@ -1,0 +1,106 @@
+"""Errors of submitted runs: their configuration, snapshots and supervision. Part of the tree that errors.py draws."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from runstream_schemas.root_error import RunstreamError
+
+
+@dataclass(eq=False)
+class UnknownAttribute(RunstreamError, AttributeError):
+    """A misspelt attribute of a configuration, which would otherwise be kept and have no effect."""
+
+    kind: str
+    attribute: str
+    nearest: str | None = None
+
+    def __str__(self) -> str:
+        hint = f"; did you mean {self.nearest!r}?" if self.nearest else ""
+        return f"{self.kind} has no attribute {self.attribute!r}{hint}"
+
+
+@dataclass(eq=False)
+class InvalidConfiguration(RunstreamError, ValueError):
+    """A field of a configuration with a value that cannot be used."""
+
+    message = "{field}={value!r} {reason}"
+    field: str
+    value: object
+    reason: str
+
+
+@dataclass(eq=False)
+class OutOfScope(RunstreamError, NotImplementedError):
+    """Something of the azureml SDK that runstream does not do; `instead` says what can be done."""
+
+    message = "{feature} is out of scope of runstream: {instead}"
+    feature: str
+    instead: str
+
+
+@dataclass(eq=False)
+class PackageUnavailable(RunstreamError, ValueError):
+    """A package that pip cannot install into a run's virtual environment."""
+
+    message = "package {package!r} cannot be installed: {reason}"
+    package: str
+    reason: str
+
+
+@dataclass(eq=False)
+class SubmissionRefused(RunstreamError, ValueError):
+    """A run that cannot start: its folder, script or interpreter is not there."""
+
+    message = "{what} {path!r} {reason}"
+    what: str
+    path: str
+    reason: str
+
+
+@dataclass(eq=False)
+class SubmissionFailed(RunstreamError, RuntimeError):
+    """The process that supervises a submitted run did not start."""
+
+    message = "run {run_id} was not started, its supervisor ended at once: {cause}"
+    run_id: str
+    cause: str
+
+
+@dataclass(eq=False)
+class SupervisedElsewhere(RunstreamError, RuntimeError):
+    """A submitted run can be stopped on the machine and in the home that it was submitted from."""
+
+    message = "run {run_id} is supervised on {host}, from another home; call {call} there"
+    run_id: str
+    host: str
+    call: str
+
+
+@dataclass(eq=False)
+class RunEnvironmentMissing(RunstreamError, RuntimeError):
+    """get_context(allow_offline=False) was called outside any run."""
+
+    message = (
+        "this process belongs to no submitted run ({variable} is not set); submit the script, or leave "
+        "allow_offline=False away to log to a run of its own"
+    )
+    variable: str
+
+
+@dataclass(eq=False)
+class SnapshotFailed(RunstreamError, ValueError):
+    """A folder that cannot be kept as a snapshot."""
+
+    message = "no snapshot of {folder} was taken: {reason}"
+    folder: str
+    reason: str
+
+
+@dataclass(eq=False)
+class SnapshotNotFound(RunstreamError, LookupError):
+    """A run without a snapshot, or a snapshot that the store does not hold (whole)."""
+
+    message = "snapshot {snapshot_id!r} is not there: {reason}"
+    snapshot_id: str
+    reason: str
