@@ -29,6 +29,7 @@ _LOOK_EVERY_S = 0.2
 _RESULT = "result"
 _numbers = itertools.count(1)
 _OUTER_LINE = re.compile(r"\n+LINE \d+: (?:CREATE TEMP TABLE|FROM) .*", re.DOTALL)
+_LINE = re.compile(r"(?P<head>LINE (?P<number>\d+): )(?P<text>.*)(?:\n(?P<mark> +\^))?")
 _ERROR_CLASS = re.compile(r"^(?:Invalid Input Error: )+")
 _GONE = ("Could not connect", "Failed to send message", "Invalid connection id", "Connection refused")
 
@@ -101,8 +102,9 @@ class Served:
 
     def relation(self, statement: str) -> duckdb.DuckDBPyRelation:
         """See Access."""
-        # The cursor lives as long as the relation, and the temporary table as long as the cursor.
-        cursor = self._connection.cursor()
+        # The cursor lives as long as the relation, and the temporary table as long as the cursor: longer than this
+        # access, so it is not a cursor of its connection.
+        cursor = _instance(os.getpid()).cursor()
         try:
             cursor.execute(f"CREATE TEMP TABLE {_RESULT} AS FROM {self._catalog}.query({literal(statement)})")
         except duckdb.Error as error:
@@ -122,7 +124,7 @@ class Served:
         text = str(error)
         if any(mark in text for mark in _GONE):
             return HistoryUnreachable(self.where, _cause(error))
-        return _failed(error, statement)
+        return failed(error, statement)
 
 
 class Filed:
@@ -145,11 +147,22 @@ class Filed:
 
         return self._reading(statement, answer)
 
-    def relation(self, statement: str) -> duckdb.DuckDBPyRelation:
-        """See Access."""
+    def relation(
+        self,
+        statement: str,
+        limit: int | None = None,
+        watch: Callable[[duckdb.DuckDBPyConnection], None] | None = None,
+    ) -> duckdb.DuckDBPyRelation:
+        """See Access; *limit*: at most so many rows; *watch* gets the cursor first, to interrupt it."""
+        most = "" if limit is None else f" LIMIT {int(limit)}"
 
         def answer(cursor: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
-            cursor.execute(f"CREATE TEMP TABLE {_RESULT} AS FROM (\n{statement.rstrip().rstrip(';')}\n)")
+            if watch is not None:
+                watch(cursor)
+            try:
+                cursor.execute(f"CREATE TEMP TABLE {_RESULT} AS FROM (\n{statement.rstrip().rstrip(';')}\n){most}")
+            except duckdb.Error as error:
+                raise type(error)(first_line_is(str(error), 2)) from error
             return cursor.table(f"temp.{_RESULT}")
 
         return self._reading(statement, answer)
@@ -183,7 +196,7 @@ class Filed:
             cursor.execute(f"USE {catalog}")
             return answer(cursor)
         except duckdb.Error as error:
-            raise _failed(error, statement) from error
+            raise failed(error, statement) from error
         finally:
             cursor.execute("USE memory")
             cursor.execute(f"DETACH {catalog}")
@@ -201,7 +214,24 @@ def _cause(error: duckdb.Error) -> str:
     return str(error).splitlines()[0].removeprefix("IO Error: ").removeprefix("Invalid Input Error: ")
 
 
-def _failed(error: duckdb.Error, statement: str) -> StatementFailed:
+def first_line_is(text: str, line: int) -> str:
+    """
+    Number the lines in DuckDB's words as the reader typed them, the mark under the same letter.
+
+    Args:
+        text: what DuckDB said about a longer statement.
+        line: where the reader's first line stands in that one, from 1.
+    """
+
+    def own(match: re.Match[str]) -> str:
+        was, now = match["head"], f"LINE {int(match['number']) - line + 1}: "
+        mark = match["mark"]
+        return f"{now}{match['text']}" + ("" if mark is None else "\n" + mark[len(was) - len(now) :])
+
+    return _LINE.sub(own, text)
+
+
+def failed(error: duckdb.Error, statement: str) -> StatementFailed:
     """Turn what DuckDB says about the statement that was sent into what concerns the reader's own."""
     text = _ERROR_CLASS.sub("", _OUTER_LINE.sub("", str(error)))
     if "Authorization failed" in text:

@@ -6,7 +6,6 @@ before each read. Every method is one question; the statement behind it lies in 
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -32,12 +31,17 @@ from runstream_consumer.literal import Parameters, render
 from runstream_consumer.paired import PairedChart, PairKey
 from runstream_consumer.pipeline import PipelineFacts
 from runstream_consumer.progress import Watermark
+from runstream_consumer.question import Question
+from runstream_consumer.reopening import Reopening
 from runstream_consumer.runs import MetricStat, RunPage, RunRow
 from runstream_consumer.serve import read_server
 from runstream_schemas.errors import FilterError, HistoryBusy, HistoryUnreachable, RunNotFound, StatementFailed
 from runstream_schemas.topics import Topic
 
 T = TypeVar("T")
+
+MAX_ROWS = 1_000_000
+SQL_TIMEOUT_S = 60.0
 
 __all__ = [
     "ArtifactRow",
@@ -56,6 +60,7 @@ __all__ = [
     "PairedChart",
     "PipelineFacts",
     "PositionRow",
+    "Question",
     "RunPage",
     "RunRow",
     "StatementFailed",
@@ -82,7 +87,9 @@ def connect(
         HistoryUnreachable: the server does not answer, or events go to Kafka and no server is known.
     """
     settings = config.read(home)
-    return History(lambda: _open(settings, server or settings.settings.server, token_file))
+    return History(
+        lambda: _open(settings, server or settings.settings.server, token_file), settings.settings.sql_timeout_s
+    )
 
 
 def _open(settings: config.Config, server: str | None, token_file: str | os.PathLike[str] | None) -> Access:
@@ -118,10 +125,11 @@ class History:
     folds for longer than the wait. A consumer that was restarted is found again by itself.
     """
 
-    def __init__(self, open_access: Callable[[], Access]) -> None:
+    def __init__(self, open_access: Callable[[], Access], sql_timeout_s: float = SQL_TIMEOUT_S) -> None:
         """Use `connect` instead."""
         self._open_access = open_access
-        self._access = _Reopening(open_access)
+        self._sql_timeout_s = sql_timeout_s
+        self._access = Reopening(open_access)
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -158,6 +166,16 @@ class History:
             InvalidLiteral: a parameter is missing or cannot be written.
         """
         return self._access.relation(render(text, parameters))
+
+    def question(self, text: str, rows: int = MAX_ROWS) -> Question:
+        """
+        Return one SELECT, typed by somebody, to be asked once: it can be canceled and ends by itself.
+
+        Args:
+            text: the statement, without placeholders.
+            rows: how many rows of its answer are kept at most.
+        """
+        return Question(self._open_access, text, rows, self._sql_timeout_s)
 
     def watermark(self) -> Watermark:
         """Return what the tables are complete to: cheap, made to be polled."""
@@ -336,51 +354,3 @@ class History:
             columns: at least so many columns, where there are so many pairs and x is spread evenly.
         """
         return paired.paired_charts(self._access, keys, x_name, lo, hi, columns)
-
-
-class _Reopening:
-    """An access that is opened anew when its consumer went away, and whose question is then asked once more."""
-
-    def __init__(self, open_access: Callable[[], Access]) -> None:
-        self._open_access = open_access
-        self._access = open_access()
-
-    @property
-    def where(self) -> str:
-        return self._access.where
-
-    @property
-    def is_served(self) -> bool:
-        return self._access.is_served
-
-    def run(self, statement: str, take: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
-        access = self._access
-        try:
-            return access.run(statement, take)
-        except HistoryUnreachable:
-            return self._again(access).run(statement, take)
-
-    def relation(self, statement: str) -> duckdb.DuckDBPyRelation:
-        access = self._access
-        try:
-            return access.relation(statement)
-        except HistoryUnreachable:
-            return self._again(access).relation(statement)
-
-    def close(self) -> None:
-        self._access.close()
-
-    def _again(self, broken: Access) -> Access:
-        """Open anew. What was written for a file can be asked of a consumer too, but not the other way round."""
-        fresh = self._reopened(broken)
-        if broken.is_served and not fresh.is_served:
-            raise HistoryUnreachable(broken.where, "its consumer has gone meanwhile; ask again")
-        return fresh
-
-    def _reopened(self, broken: Access) -> Access:
-        if self._access is broken:
-            fresh = self._open_access()
-            self._access = fresh
-            with contextlib.suppress(duckdb.Error):
-                broken.close()
-        return self._access

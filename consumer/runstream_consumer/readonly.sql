@@ -79,6 +79,8 @@ CREATE MACRO guard.main.allowed() AS replace($names$
     sum_no_overflow sumkahan var_pop var_samp variance wavg weighted_avg
     cume_dist dense_rank fill first_value lag last_value lead nth_value ntile percent_rank rank rank_dense row_number
 
+    errand_run errand_cancel errand_forget
+
     duckdb_columns duckdb_databases duckdb_functions duckdb_keywords duckdb_schemas duckdb_tables duckdb_types
     duckdb_views pragma_show pragma_table_info
 $names$, chr(10), ' ');
