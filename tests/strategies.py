@@ -7,6 +7,16 @@ import struct
 from hypothesis import strategies as st
 
 from runstream_schemas import points
+from runstream_schemas.catalog import (
+    SUBJECTS,
+    CatalogArchived,
+    CatalogChange,
+    CatalogDeleted,
+    CatalogEvent,
+    CatalogTag,
+    ModelFile,
+    ModelRegistered,
+)
 from runstream_schemas.events import (
     FORMS,
     Archived,
@@ -14,6 +24,7 @@ from runstream_schemas.events import (
     Change,
     Created,
     Deleted,
+    Described,
     Event,
     Gap,
     Heartbeat,
@@ -42,6 +53,7 @@ CHANGES: st.SearchStrategy[Change] = st.one_of(
     st.builds(
         Created, TEXTS, TEXTS, OPTIONAL, OPTIONAL, OPTIONAL, OPTIONAL, TEXTS, TEXTS, st.integers(0, 2**31), OPTIONAL
     ),
+    st.builds(Described, OPTIONAL, OPTIONAL),
     st.builds(StatusChanged, NAMES, OPTIONAL, OPTIONAL, OPTIONAL, OPTIONAL),
     st.builds(PropertiesAdded, st.dictionaries(NAMES, TEXTS, max_size=4)),
     st.just(Heartbeat()),
@@ -63,6 +75,41 @@ ARTIFACT_EVENTS = st.builds(
     OPTIONAL,
     st.none() | st.binary(max_size=200),
     OPTIONAL,
+)
+MODEL_FILES = st.builds(
+    ModelFile,
+    NAMES,
+    COUNTS,
+    st.binary(min_size=32, max_size=32).map(bytes.hex),
+    NAMES,
+    OPTIONAL,
+    st.none() | st.binary(max_size=200),
+)
+CATALOG_CHANGES: st.SearchStrategy[CatalogChange] = st.one_of(
+    st.builds(CatalogTag, NAMES, OPTIONAL, st.booleans(), OPTIONAL),
+    st.builds(CatalogArchived, st.booleans()),
+    st.builds(CatalogDeleted, OPTIONAL),
+    st.builds(
+        ModelRegistered,
+        st.lists(MODEL_FILES, max_size=3).map(tuple),
+        OPTIONAL,
+        st.dictionaries(NAMES, OPTIONAL, max_size=3),
+        st.dictionaries(NAMES, TEXTS, max_size=3),
+        OPTIONAL,
+        OPTIONAL,
+        st.none() | RUN_IDS,
+    ),
+)
+CATALOG_EVENTS = st.builds(
+    CatalogEvent,
+    st.just("") | RUN_IDS,
+    PRODUCER_IDS,
+    COUNTS,
+    INT64,
+    NAMES,
+    st.sampled_from(SUBJECTS),
+    NAMES,
+    CATALOG_CHANGES,
 )
 LOG_EVENTS = st.builds(lambda header, *rest: LogEvent(*header, *rest), HEADERS, NAMES, COUNTS, TEXTS)
 
@@ -95,7 +142,9 @@ def metric_events(draw: st.DrawFn, max_points: int = 12) -> MetricEvent:
     return MetricEvent(*draw(HEADERS), draw(COUNTS), len(rows), series, others, data)
 
 
-EVENTS: st.SearchStrategy[Event] = st.one_of(RUN_EVENTS, metric_events(), TAG_EVENTS, ARTIFACT_EVENTS, LOG_EVENTS)
+EVENTS: st.SearchStrategy[Event] = st.one_of(
+    RUN_EVENTS, metric_events(), TAG_EVENTS, ARTIFACT_EVENTS, LOG_EVENTS, CATALOG_EVENTS
+)
 
 
 def float_bits(value: float) -> int:

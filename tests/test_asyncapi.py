@@ -44,7 +44,7 @@ def test_every_topic_is_a_channel() -> None:
 
 @pytest.mark.parametrize("topic", list(Topic))
 def test_each_channel_carries_its_event(topic: Topic) -> None:
-    """The message of a channel is the topic's event class, its payload the current schema file, its key the run id."""
+    """The message of a channel is the topic's event class, its payload the schema file, its key what it is about."""
     [(name, message)] = DOCUMENT["channels"][topic.name.lower()]["messages"].items()
     [writer] = [w for w in codec.SCHEMAS.values() if w.topic is topic and w.is_current]
     described = resolved(message)
@@ -53,7 +53,8 @@ def test_each_channel_carries_its_event(topic: Topic) -> None:
     assert name == writer.event.__name__
     assert Path(path).name == writer.file
     assert json.loads((ROOT / path).read_text())["name"] == name
-    assert "run id" in described["bindings"]["kafka"]["key"]["description"]
+    about = "name of the experiment or model" if topic is Topic.CATALOG else "run id"
+    assert about in described["bindings"]["kafka"]["key"]["description"]
 
 
 def test_channels_name_the_settings_of_created_topics() -> None:

@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runstream_schemas import codec
+from runstream_schemas.catalog import CatalogEvent, CatalogTag, ModelFile, ModelRegistered
 from runstream_schemas.errors import DecodeError, EncodeError
 from runstream_schemas.events import (
     ArtifactEvent,
@@ -36,6 +37,8 @@ from tests.strategies import EVENTS, metric_events
 
 HEADER = ("run-1", "01890000-0000-7000-8000-000000000000", 7, 1_700_000_000_000_000_000)
 TAG = TagEvent(*HEADER, "lr", "0.1")
+PATH = ("model.pkl", 3, "0" * 64, "application/octet-stream")
+MODEL = CatalogEvent("", *HEADER[1:], "w", "model", "ridge", ModelRegistered((ModelFile(*PATH, None, b"abc"),)))
 
 
 @given(EVENTS)
@@ -118,6 +121,13 @@ def test_fingerprints_are_those_of_the_specification(schema: str, fingerprint: s
         ArtifactEvent(*HEADER, "a", 1, "G" * 64, "text/plain"),
         ArtifactEvent(*HEADER, "a", 1, "0" * 64, "text/plain", None, b"x" * 100_001),
         TagEvent(*HEADER, "k", "x" * codec.MAX_EVENT_BYTES),
+        dataclasses.replace(TAG, run_id=""),
+        dataclasses.replace(MODEL, run_id="../x"),
+        dataclasses.replace(MODEL, subject="run"),
+        dataclasses.replace(MODEL, change=CatalogTag("a", 1)),  # type: ignore[arg-type]
+        dataclasses.replace(MODEL, change=ModelRegistered((ModelFile(*PATH, None, b"x" * 100_001),))),
+        dataclasses.replace(MODEL, change=ModelRegistered((ModelFile("a", 1, "0", "text/plain"),))),
+        dataclasses.replace(MODEL, change=ModelRegistered((), tags={"a": 1})),  # type: ignore[dict-item]
     ],
 )
 def test_wrong_events_are_not_encoded(event: Event) -> None:
@@ -222,8 +232,8 @@ def test_an_unknown_schema_asks_for_an_upgrade() -> None:
 
 def test_an_unknown_change_asks_for_an_upgrade() -> None:
     """A run event with a change of a newer version is refused as such, not misread."""
-    mark, writer = next((m, w) for m, w in codec.SCHEMAS.items() if w.event is RunEvent)
-    names = ("created", "status", "properties", "closed", "lost", "gap", "archived")
+    mark, writer = next((m, w) for m, w in codec.SCHEMAS.items() if w.event is RunEvent and w.is_current)
+    names = ("created", "described", "status", "properties", "closed", "lost", "gap", "archived")
     datum: dict[str, Any] = dict.fromkeys(names) | dict(
         zip(("run_id", "producer_id", "sequence", "logged_at_ns"), HEADER, strict=True), change="promoted"
     )
@@ -231,6 +241,23 @@ def test_an_unknown_change_asks_for_an_upgrade() -> None:
     fastavro.schemaless_writer(out, writer.schema, datum)
 
     with pytest.raises(DecodeError, match=r"promoted.*upgrade"):
+        codec.decode(codec.MAGIC + mark + out.getvalue())
+
+
+def test_a_catalog_change_without_its_details_is_refused() -> None:
+    """A catalog event whose field of that name is null is told as such."""
+    mark, writer = next((m, w) for m, w in codec.SCHEMAS.items() if w.event is CatalogEvent)
+    datum: dict[str, Any] = dict.fromkeys(("tag", "archived", "deleted", "registered")) | {
+        **dict(zip(("run_id", "producer_id", "sequence", "logged_at_ns"), HEADER, strict=True)),
+        "workspace": "w",
+        "subject": "model",
+        "name": "n",
+        "change": "registered",
+    }
+    out = BytesIO()
+    fastavro.schemaless_writer(out, writer.schema, datum)
+
+    with pytest.raises(DecodeError, match="without its details"):
         codec.decode(codec.MAGIC + mark + out.getvalue())
 
 

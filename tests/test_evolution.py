@@ -26,6 +26,8 @@ SHIPPED = {
     "53a1b3a8f1365213": "TAGS",
     "7316e819b026f371": "ARTIFACTS",
     "ac4a0feec3b2f5ff": "LOGS",
+    "f56df477c4ca7fa1": "RUNS",
+    "5fc796a6ecaf7ffd": "CATALOG",
 }
 """Fingerprints of every schema that ever left this repository, and its topic: a line is added, none ever changes."""
 
@@ -79,7 +81,7 @@ def name_of(schema: Any) -> Any:
     return schema.get("name", schema["type"]) if isinstance(schema, dict) else schema
 
 
-@pytest.mark.parametrize("stem", ["run", "metric", "tag", "artifact", "log"])
+@pytest.mark.parametrize("stem", ["run", "metric", "tag", "artifact", "log", "catalog"])
 def test_every_version_reads_every_other(stem: str) -> None:
     """Any two shipped versions of a schema can read each other's data, both ways."""
     pairs = itertools.permutations(versions(stem), 2)

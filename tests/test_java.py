@@ -15,9 +15,11 @@ from typing import Any
 import pytest
 
 from runstream_schemas import codec
+from runstream_schemas.catalog import CatalogEvent, ModelFile, ModelRegistered
 from runstream_schemas.events import (
     ArtifactEvent,
     Created,
+    Described,
     Event,
     LogEvent,
     MetricEvent,
@@ -86,6 +88,7 @@ def read_in_java(class_path: str, folder: Path, events: list[Event]) -> list[str
     return done.stdout.decode().splitlines()
 
 
+FILE = ModelFile("a/b.pkl", 3, "0" * 64, "application/octet-stream", None, b"abc")
 VALUES: list[Any] = [0.1, -0.0, math.nan, math.inf, 5e-324, True, None, 2**63 - 1, -(2**63), "größe"]
 
 
@@ -107,6 +110,8 @@ def test_java_reads_every_event(class_path: str, tmp_path: Path) -> None:
         TagEvent(*HEADER, "key", None, removed=True),
         ArtifactEvent(*HEADER, "a/b.png", 3, "0" * 64, "image/png", None, b"abc"),
         LogEvent(*HEADER, "stdout", 0, "line\n"),
+        CatalogEvent("", *HEADER[1:], "w", "model", "모델", ModelRegistered((FILE,), tags={"a": None}, run_id="run-1")),
+        RunEvent(*HEADER, Described(None, "über")),
     ]
     lines = read_in_java(class_path, tmp_path, [metric, *others])
     told, points, rest = json.loads(lines[0]), lines[1 : 1 + len(rows)], lines[1 + len(rows) :]
@@ -127,3 +132,7 @@ def test_java_reads_every_event(class_path: str, tmp_path: Path) -> None:
     assert json.loads(rest[2])["removed"] is True
     assert json.loads(rest[3])["size_bytes"] == 3
     assert json.loads(rest[4])["text"] == "line\n"
+    model = json.loads(rest[5])
+    assert (model["run_id"], model["name"], model["registered"]["tags"]) == ("", "모델", {"a": None})
+    assert model["registered"]["files"][0]["path"] == "a/b.pkl"
+    assert json.loads(rest[6])["described"]["description"] == "über"

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runstream_schemas import shape
+from runstream_schemas.catalog import CatalogEvent
 from runstream_schemas.datum import from_datum, metric_event, to_datum
 from runstream_schemas.dictionary import Dictionaries
 from runstream_schemas.errors import DecodeError, EncodeError, InvalidName
@@ -37,6 +38,7 @@ _FILES: dict[type[Event], tuple[str, Topic]] = {
     TagEvent: ("tag", Topic.TAGS),
     ArtifactEvent: ("artifact", Topic.ARTIFACTS),
     LogEvent: ("log", Topic.LOGS),
+    CatalogEvent: ("catalog", Topic.CATALOG),
 }
 
 

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from runstream_schemas.catalog import (
+    CATALOG_CHANGES,
+    CatalogArchived,
+    CatalogEvent,
+    ModelFile,
+    ModelRegistered,
+    catalog_change_name,
+)
 from runstream_schemas.events import (
     Archived,
     Created,
     Deleted,
+    Described,
     Event,
     Gap,
     Heartbeat,
@@ -24,6 +33,7 @@ from runstream_schemas.events import (
 
 _CHANGES: dict[str, type] = {
     "created": Created,
+    "described": Described,
     "status": StatusChanged,
     "closed": ProducerClosed,
     "lost": ProducerLost,
@@ -52,7 +62,20 @@ def to_datum(event: Event) -> dict[str, Any]:
         datum |= dict.fromkeys((*_CHANGES, "properties", "archived")) | {"change": name}
         if name in datum:
             datum[name] = details
+    elif isinstance(event, CatalogEvent):
+        datum |= _catalog_details(event)
     return datum
+
+
+def _catalog_details(event: CatalogEvent) -> dict[str, Any]:
+    change = event.change
+    name = catalog_change_name(change)
+    details: Any = _slots(change)
+    if isinstance(change, CatalogArchived):
+        details = change.archived
+    elif isinstance(change, ModelRegistered):
+        details["files"] = [_slots(file) for file in change.files]
+    return dict.fromkeys(CATALOG_CHANGES) | {"change": name, name: details}
 
 
 def _run_event(datum: dict[str, Any]) -> RunEvent:
@@ -61,10 +84,8 @@ def _run_event(datum: dict[str, Any]) -> RunEvent:
         change: Any = Heartbeat() if name == "heartbeat" else Deleted()
     else:
         if name not in (*_CHANGES, "properties", "archived"):
-            raise ValueError(f"unknown change {name!r}; if a newer runstream wrote it, upgrade this one and replay")
-        details = datum[name]
-        if details is None:
-            raise ValueError(f"change {name!r} without its details")
+            raise ValueError(_unknown(name))
+        details = _details(datum)
         if name == "properties":
             change = PropertiesAdded(details)
         elif name == "archived":
@@ -72,6 +93,28 @@ def _run_event(datum: dict[str, Any]) -> RunEvent:
         else:
             change = _CHANGES[name](**details)
     return RunEvent(datum["run_id"], datum["producer_id"], datum["sequence"], datum["logged_at_ns"], change)
+
+
+def _unknown(change: str) -> str:
+    return f"unknown change {change!r}; if a newer runstream wrote it, upgrade this one and replay"
+
+
+def _details(datum: dict[str, Any]) -> Any:
+    details = datum[datum["change"]]
+    if details is None:
+        raise ValueError(f"change {datum['change']!r} without its details")
+    return details
+
+
+def _catalog_event(datum: dict[str, Any]) -> CatalogEvent:
+    name = datum["change"]
+    if name not in CATALOG_CHANGES:
+        raise ValueError(_unknown(name))
+    details = _details(datum)
+    if name == "registered":
+        details["files"] = tuple([ModelFile(**file) for file in details["files"]])
+    change: Any = CatalogArchived(details) if name == "archived" else CATALOG_CHANGES[name](**details)
+    return CatalogEvent(**{field: datum[field] for field in CatalogEvent.__slots__ if field != "change"}, change=change)
 
 
 def metric_event(datum: dict[str, Any]) -> MetricEvent:
@@ -92,4 +135,6 @@ def from_datum(event: type[Event], datum: dict[str, Any]) -> Event:
         return _run_event(datum)
     if event is MetricEvent:
         return metric_event(datum)
+    if event is CatalogEvent:
+        return _catalog_event(datum)
     return event(**datum)

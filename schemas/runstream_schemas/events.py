@@ -1,14 +1,16 @@
 """The events: what producers say, what the log keeps, what the consumer folds.
 
-Every event starts with the same header: `run_id` (also the Kafka key), `producer_id` (one per run, process and start),
-`sequence` (contiguous from 0 per producer and topic: with the two before it the event's identity) and `logged_at_ns`
-(nanoseconds since 1970 UTC, strictly rising per producer; it decides which of two values is newer).
+Every event starts with the same header: `run_id` (also the Kafka key; catalog.py holds what belongs to no run),
+`producer_id` (one per run, process and start), `sequence` (contiguous from 0 per producer and topic: with the two
+before it the event's identity) and `logged_at_ns` (nanoseconds since 1970 UTC, strictly rising per producer; it decides
+which of two values is newer).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from runstream_schemas.catalog import CatalogEvent
 from runstream_schemas.topics import Topic
 
 MAX_INLINE_BYTES = 100_000
@@ -34,6 +36,14 @@ class Created:
     user: str = ""
     pid: int = 0
     continues: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """The run got another display name or description: of each, the newest that is not None holds."""
+
+    display_name: str | None = None
+    description: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +105,22 @@ class Deleted:
 
 
 Change = (
-    Created | StatusChanged | PropertiesAdded | Heartbeat | ProducerClosed | ProducerLost | Gap | Archived | Deleted
+    Created
+    | Described
+    | StatusChanged
+    | PropertiesAdded
+    | Heartbeat
+    | ProducerClosed
+    | ProducerLost
+    | Gap
+    | Archived
+    | Deleted
 )
 
 
 _CHANGE_NAMES: dict[type, str] = {
     Created: "created",
+    Described: "described",
     StatusChanged: "status",
     PropertiesAdded: "properties",
     Heartbeat: "heartbeat",
@@ -234,7 +254,7 @@ class LogEvent:
     text: str
 
 
-Event = RunEvent | MetricEvent | TagEvent | ArtifactEvent | LogEvent
+Event = RunEvent | MetricEvent | TagEvent | ArtifactEvent | LogEvent | CatalogEvent
 
 _TOPICS: dict[type, Topic] = {
     RunEvent: Topic.RUNS,
@@ -242,6 +262,7 @@ _TOPICS: dict[type, Topic] = {
     TagEvent: Topic.TAGS,
     ArtifactEvent: Topic.ARTIFACTS,
     LogEvent: Topic.LOGS,
+    CatalogEvent: Topic.CATALOG,
 }
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
+from runstream_schemas.catalog import SUBJECTS, CatalogEvent, ModelFile, ModelRegistered
 from runstream_schemas.events import MAX_INLINE_BYTES, ArtifactEvent, Event, MetricEvent, Series
 from runstream_schemas.ids import check_run_id
 from runstream_schemas.points import MAX_EVENT_POINTS, MAX_SERIES, RECORD_BYTES
@@ -25,7 +26,8 @@ def check(event: Event, *, is_series_known: bool = False) -> None:
         ValueError: says which field is wrong, and how.
     """
     check_types(event, but="series" if is_series_known else None)
-    check_run_id(event.run_id)
+    if event.run_id or not isinstance(event, CatalogEvent):
+        check_run_id(event.run_id)
     if not event.producer_id:
         raise ValueError("producer_id is empty")
     if event.sequence < 0:
@@ -35,7 +37,9 @@ def check(event: Event, *, is_series_known: bool = False) -> None:
             check_series(event.series)
         check_metric(event)
     elif isinstance(event, ArtifactEvent):
-        _check_artifact(event)
+        _check_file(event)
+    elif isinstance(event, CatalogEvent):
+        _check_catalog(event)
 
 
 def check_metric(event: MetricEvent) -> None:
@@ -71,13 +75,21 @@ def check_series(series: Sequence[Series]) -> None:
         raise ValueError("a series code is below 0 or beyond 60 bits")
 
 
-def _check_artifact(event: ArtifactEvent) -> None:
-    if event.size_bytes < 0:
-        raise ValueError(f"size_bytes is {event.size_bytes}, below 0")
-    if len(event.sha256) != 64 or event.sha256.strip("0123456789abcdef"):
+def _check_catalog(event: CatalogEvent) -> None:
+    if event.subject not in SUBJECTS:
+        raise ValueError(f"subject is {event.subject!r}, not one of {SUBJECTS}")
+    if isinstance(event.change, ModelRegistered):
+        for file in event.change.files:
+            _check_file(file)
+
+
+def _check_file(file: ArtifactEvent | ModelFile) -> None:
+    if file.size_bytes < 0:
+        raise ValueError(f"size_bytes is {file.size_bytes}, below 0")
+    if len(file.sha256) != 64 or file.sha256.strip("0123456789abcdef"):
         raise ValueError("sha256 is not 64 lower-case hex digits")
-    if event.content is not None and len(event.content) > MAX_INLINE_BYTES:
-        raise ValueError(f"content has {len(event.content)} bytes, more than {MAX_INLINE_BYTES}")
+    if file.content is not None and len(file.content) > MAX_INLINE_BYTES:
+        raise ValueError(f"content has {len(file.content)} bytes, more than {MAX_INLINE_BYTES}")
 
 
 def check_types(record: object, *, but: str | None = None) -> None:

@@ -1,4 +1,6 @@
-"""Topics: what goes where. The key of every event is its run id, so that one run stays on one partition number."""
+"""Topics: what goes where. The key is the run id, so that one run stays on one partition number; catalog.py
+holds what belongs to no run.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +20,7 @@ class Topic(IntEnum):
     TAGS = 3
     ARTIFACTS = 4
     LOGS = 5
+    CATALOG = 6
 
 
 def topic_name(topic: Topic, prefix: str = "runstream") -> str:
