@@ -200,10 +200,10 @@ def free_port() -> int:
 
 def write_properties(folder: Path, port: int, controller_port: int, added: Mapping[str, str]) -> None:
     """Fill in tests/kafka/server.properties for one broker."""
-    text = (HERE / "server.properties").read_text()
+    # What is added may use the marks, and of two lines with one key the later holds.
+    text = (HERE / "server.properties").read_text() + "".join(f"{key}={value}\n" for key, value in added.items())
     for mark, value in (("@PORT@", port), ("@CONTROLLER_PORT@", controller_port), ("@LOG_DIR@", folder / "data")):
         text = text.replace(mark, str(value))
-    text += "".join(f"{key}={value}\n" for key, value in added.items())
     (folder / "server.properties").write_text(text)
 
 

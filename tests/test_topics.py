@@ -12,7 +12,7 @@ from kafka.errors import KafkaError, PolicyViolationError
 from runstream import topics
 from runstream.topics import Finding, TopicFacts, judge
 from runstream_schemas.broker import connect, explained
-from runstream_schemas.errors import BrokerUnreachable, TopicMissing, TopicTooSmall
+from runstream_schemas.errors import BrokerMismatch, BrokerUnreachable, TopicMissing, TopicTooSmall
 from runstream_schemas.topics import PARTITIONS, Topic, dead_letter_name, topic_name
 from tests.broker import Broker, GivenBroker, admin, change_config, free_port
 from tests.kafka_log import N_PARTITIONS, EventLog, options_of
@@ -209,8 +209,10 @@ def test_a_wrong_protocol_is_told_from_a_dead_broker(
     """The client reports all failures alike; our error says what is likely wrong."""
     given = options_of(broker.servers, bootstrap_timeout_ms=1000) | options
 
-    with pytest.raises(BrokerUnreachable, match=cause):
+    with pytest.raises(BrokerMismatch, match=cause) as caught:
         topics.check(given, "p")
+
+    assert not caught.value.retriable
 
 
 def test_a_failed_connection_leaves_nothing_behind() -> None:
@@ -233,11 +235,17 @@ def test_a_failed_connection_leaves_nothing_behind() -> None:
 
 def test_an_unknown_failure_keeps_the_log_lines() -> None:
     """Where no cause is known the client's own lines are all there is."""
-    assert explained(["one", "two"]) == ("one", "two")
-    assert explained(["gaierror", "DNS lookup failed for x"]) == (
+    assert explained({}, ["one", "two"]).log_lines == ("one", "two")
+    assert explained({}, ["gaierror", "DNS lookup failed for x"]).log_lines == (
         "the host name is not known here",
         "DNS lookup failed for x",
     )
+
+
+def test_a_broker_that_goes_down_in_a_handshake_is_waited_for() -> None:
+    """What looks like a wrong protocol beside a refused connection may pass; alone it does not."""
+    assert not explained({}, ["UNEXPECTED_EOF_WHILE_READING"]).retriable
+    assert explained({}, ["UNEXPECTED_EOF_WHILE_READING", "ECONNREFUSED"]).retriable
 
 
 def test_other_errors_pass_through() -> None:

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import logging
+import signal
 import sys
+import threading
 
 import structlog
 
 from runstream_consumer.config import Config
 from runstream_consumer.loop import Consumer
+from runstream_schemas.errors import BrokerUnreachable
+
+PAUSE_S = 1.0
+"""Between two tries to reach a broker; each takes up to five seconds itself."""
+
+_log = structlog.get_logger(__name__)
 
 
 def consume(config: Config) -> bool:
     """
-    Fold until told to stop.
+    Fold until told to stop; a broker that is away at the start is waited for.
 
     Returns:
         Whether it was told to. False: it ended so that a fresh process goes on, and whoever supervises starts one.
@@ -24,9 +32,33 @@ def consume(config: Config) -> bool:
     """
     log_to(config.settings.log_level)
     config.home.ensure()
-    consumer = Consumer(config)
-    consumer.run()
-    return consumer.stopping.is_set()
+    while True:
+        consumer = Consumer(config)
+        try:
+            consumer.run()
+        except BrokerUnreachable as error:
+            if not error.retriable:
+                raise
+            _log.warning("waiting for the broker", brokers=error.brokers, cause=str(error))
+            if consumer.stopping.is_set() or _is_told_to_stop(PAUSE_S):
+                return True
+            continue
+        return consumer.stopping.is_set()
+
+
+def _is_told_to_stop(within_s: float) -> bool:
+    """Wait, and say whether SIGTERM or SIGINT came; a running consumer looks after these itself."""
+    if threading.current_thread() is not threading.main_thread():
+        threading.Event().wait(within_s)
+        return False
+    told = threading.Event()
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.signal(number, lambda *_: told.set()) for number in numbers]
+    try:
+        return told.wait(within_s)
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 def log_to(level: str) -> None:

@@ -13,25 +13,32 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
-from runstream_schemas.errors import BrokerUnreachable
+from runstream_schemas.errors import BrokerMismatch, BrokerUnreachable
 
 N_LINES_KEPT: Final = 8
-_BACKOFF: Final = re.compile(r" \(backoff [0-9.]+ secs\)$")
+#: what differs from try to try: without it the lines of ten tries are those of one, and the telling one stays
+_VARYING: Final = re.compile(r" \(backoff [0-9.]+ secs\)$|<-[0-9]+(?=\])")
 
-#: (text in a log line, what it means), the most telling first
-CAUSES: Final[tuple[tuple[str, str], ...]] = (
+_CHECK_LOGIN: Final = "check RUNSTREAM_KAFKA_USERNAME and RUNSTREAM_KAFKA_PASSWORD_FILE"
+
+#: (text in a log line, what it means), the most telling first: these come from a setting, and waiting does not help
+MISTAKES: Final[tuple[tuple[str, str], ...]] = (
     ("CERTIFICATE_VERIFY_FAILED", "the broker's certificate is not signed by RUNSTREAM_KAFKA_CA_FILE"),
     ("UNEXPECTED_EOF_WHILE_READING", "the port does not speak TLS; set RUNSTREAM_KAFKA_SECURITY to what it speaks"),
     ("WRONG_VERSION_NUMBER", "the port does not speak TLS; set RUNSTREAM_KAFKA_SECURITY to what it speaks"),
     ("IllegalSaslState", "the port expects no login; set RUNSTREAM_KAFKA_SECURITY to what it speaks"),
     ("UnsupportedSaslMechanism", "the broker does not offer that login; set RUNSTREAM_KAFKA_SASL_MECHANISM"),
-    ("SaslAuthenticationFailed", "the broker refused user name or password"),
+    ("SaslAuthenticationFailed", f"the broker refused the login; {_CHECK_LOGIN}"),
     ("Invalid frame length", "the port speaks another protocol than Kafka"),
     ("does not support the 'MetadataRequest'", "that is the controller's port; give a broker's"),
+)
+
+#: the same of what may pass
+TROUBLES: Final[tuple[tuple[str, str], ...]] = (
     ("DNS lookup failed", "the host name is not known here"),
     ("ECONNREFUSED", "nothing listens at that address"),
+    ("socket disconnected", "the broker closed the connection: a wrong RUNSTREAM_KAFKA_SECURITY looks so"),
     ("RequestTimedOutError", "the address accepts connections and does not answer"),
-    ("socket disconnected", "the broker closed the connection: a wrong password or a wrong security protocol looks so"),
 )
 
 
@@ -48,7 +55,7 @@ class _Ear(logging.Handler):
             line = record.getMessage()
         except (TypeError, ValueError):
             line = str(record.msg)
-        line = _BACKOFF.sub("", line)
+        line = _VARYING.sub("", line)
         if line not in self.lines and "not ready; waiting" not in line:
             self.lines = [*self.lines, line][-N_LINES_KEPT:]
 
@@ -63,6 +70,7 @@ def connect(client: Callable[..., Any], options: Mapping[str, Any], failure: typ
 
     Raises:
         BrokerUnreachable: no broker answered; carries the likely cause and the client's last log lines.
+        BrokerMismatch: one answered that these settings do not fit.
     """
     quiet()
     made: list[Any] = []
@@ -79,7 +87,7 @@ def connect(client: Callable[..., Any], options: Mapping[str, Any], failure: typ
             for part in made:
                 part.close()
             if isinstance(error, failure):
-                raise BrokerUnreachable(brokers_of(options), explained(ear.lines or [str(error)])) from error
+                raise explained(options, ear.lines or [str(error)]) from error
             raise
 
 
@@ -115,11 +123,19 @@ def _overheard() -> Iterator[_Ear]:
         logger.removeHandler(ear)
 
 
-def explained(lines: Sequence[str]) -> tuple[str, ...]:
-    """The likely cause, where one is known, and the last log line; else all lines."""
+def explained(options: Mapping[str, Any], lines: Sequence[str]) -> BrokerUnreachable:
+    """The error behind a client's log lines: the likely cause, where one is known, and the last line; else all."""
     text = "\n".join(lines)
-    likely = next((meaning for mark, meaning in CAUSES if mark in text), None)
-    return tuple(lines) if likely is None else (likely, lines[-1])
+    likely = next((meaning for mark, meaning in (*MISTAKES, *TROUBLES) if mark in text), None)
+    # The client overlooks a refusal that comes together with the end of the connection, as it often does.
+    if "sasl_mechanism" in options and likely == dict(TROUBLES)["socket disconnected"]:
+        likely = (
+            f"the broker closed the connection during the login; {_CHECK_LOGIN} (RUNSTREAM_KAFKA_SASL_MECHANISM, too)"
+        )
+    told = tuple(lines) if likely is None else (likely, lines[-1])
+    # A broker that goes down in the middle of a handshake looks like one that speaks another protocol.
+    is_mistaken = likely in dict(MISTAKES).values() and "ECONNREFUSED" not in text
+    return (BrokerMismatch if is_mistaken else BrokerUnreachable)(brokers_of(options), told)
 
 
 def quiet() -> None:

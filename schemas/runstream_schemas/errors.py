@@ -24,7 +24,8 @@ RunstreamError
 │   ├── Fenced     StoreLocked            StoreVersion
 │   └── StoreForeign                      StoreUnopenable               CommitUnknown
 └── SourceError: the event log
-    ├── BrokerUnreachable (retriable)     TopicMissing   TopicRecreated   TopicDeleted
+    ├── BrokerUnreachable (retriable)     BrokerMismatch
+    ├── TopicMissing   TopicRecreated   TopicDeleted
     ├── OffsetsExpired   LogTruncated     JournalShrunk
     └── TopicTooSmall    ProducerRefused
 
@@ -38,6 +39,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from runstream_schemas.log_errors import (
+    BrokerMismatch,
     BrokerUnreachable,
     CommitUnknown,
     Fenced,
@@ -115,6 +117,7 @@ __all__ = [
     "StoreUnopenable",
     "CommitUnknown",
     "BrokerUnreachable",
+    "BrokerMismatch",
     "TopicMissing",
     "TopicRecreated",
     "TopicDeleted",

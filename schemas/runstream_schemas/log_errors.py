@@ -94,6 +94,16 @@ class BrokerUnreachable(SourceError):
 
 
 @dataclass(eq=False)
+class BrokerMismatch(BrokerUnreachable):
+    """Something answers, and the settings do not fit it: waiting does not help."""
+
+    retriable = False
+
+    def __str__(self) -> str:
+        return f"the Kafka broker at {self.brokers} cannot be used: {' | '.join(self.log_lines)}"
+
+
+@dataclass(eq=False)
 class TopicMissing(SourceError):
     """A topic that was never created."""
 
