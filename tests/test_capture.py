@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -236,6 +237,18 @@ def test_a_forked_worker_of_multiprocessing_prints_into_the_run(home_path: Path)
 
     assert ended.status == 0, ended.err
     assert printed(home_path, "stdout") == "worker\n"
+
+
+def test_a_dropped_run_is_let_go_of_while_it_is_captured(home_path: Path, start: Callable[..., Run]) -> None:
+    """What its user lets go of is not kept in memory; what is printed until the process ends is still the run's."""
+    run = start()
+    gone, experiment, run_id = weakref.ref(run), run.experiment, run.id
+    del run
+
+    assert gone() is None
+    print("after")
+    until(lambda: printed(home_path, "stdout") == "after\n")
+    Run(experiment, run_id).complete()
 
 
 def test_text_that_comes_faster_than_it_is_kept_is_counted(

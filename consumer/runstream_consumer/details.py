@@ -18,7 +18,7 @@ class MetricInfo:
     One metric of one run, or one column of it, over all its producers.
 
     Attributes:
-        form: scalar, list, row, table or image.
+        form: scalar, list, row, table, image or chart.
         n, n_numeric, n_nonfinite: points, those that are numbers, those of them that are NaN or infinite.
         last_value, last_text, last_step: of the point logged last; a text's value is None.
         min_value, min_step, max_value, max_step: over finite values; None if there is none.

@@ -126,7 +126,7 @@ COMMENT ON COLUMN series_log.run_id IS 'The run.';
 COMMENT ON COLUMN series_log.producer_id IS 'The producer (one per run, process and start; ids sort by start).';
 COMMENT ON COLUMN series_log.name IS 'Name of the metric.';
 COMMENT ON COLUMN series_log.column_name IS 'Column of a row or table; NULL for the other forms.';
-COMMENT ON COLUMN series_log.form IS 'scalar, list, row, table or image; one per run and metric name, the first folded holds.';
+COMMENT ON COLUMN series_log.form IS 'scalar, list, row, table, image or chart; one per run and metric name, the first folded holds.';
 COMMENT ON COLUMN series_log.description IS 'Description of the metric, may be empty.';
 COMMENT ON COLUMN series_log.first_index IS 'Index of its first point in the event that told of it (behind that event if it had none there): the lowest gives the order in which series began.';
 COMMENT ON COLUMN series_log.sequence IS 'Sequence of that metric event.';

@@ -246,7 +246,7 @@ COMMENT ON COLUMN series.run_id IS 'The run.';
 COMMENT ON COLUMN series.name IS 'Name of the metric.';
 COMMENT ON COLUMN series.column_name IS 'Column of a row or table; NULL for the other forms.';
 COMMENT ON COLUMN series.producer_id IS 'Process that logged it; ids sort by start.';
-COMMENT ON COLUMN series.form IS 'scalar, list, row, table or image.';
+COMMENT ON COLUMN series.form IS 'scalar, list, row, table, image or chart.';
 COMMENT ON COLUMN series.description IS 'Description of the metric, may be empty.';
 COMMENT ON COLUMN series.first_index IS 'Index of its first point: sorts the metrics of a process as they were first logged.';
 COMMENT ON COLUMN series.n IS 'Points (figures of running series are up to a second behind).';

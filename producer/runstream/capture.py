@@ -20,6 +20,7 @@ from runstream_schemas.errors import RunstreamError
 if TYPE_CHECKING:
     from runstream.config import Config
     from runstream.files import Files
+    from runstream.run import Run
 
 Key = tuple[str, str | None, str]
 """(home, brokers, run id)."""
@@ -109,8 +110,9 @@ class Capture:
     """
 
     def __init__(self, run: Files, outputs: Path | None, logs: Path | None, *, has_console: bool) -> None:
-        self._run = run
-        self.scribe = Scribe(run.id, lambda: run.producer)
+        # Not the run itself: one that its user lets go of shall be let go of.
+        self._experiment, self._run_id = run.experiment, run.id
+        self.scribe = Scribe(run.id, lambda: self._reopened().producer)
         self._outputs = None if outputs is None else Folder(outputs, "outputs")
         self._logs = None if logs is None else Folder(logs, "logs")
         self._has_console = has_console
@@ -157,9 +159,9 @@ class Capture:
 
     def _upload(self, folder: Folder, name: str, path: Path, mark: Mark) -> None:
         try:
-            self._run.upload_file(checked(name), path)
+            self._reopened().upload_file(checked(name), path)
         except (RunstreamError, OSError) as error:
-            notices.once(("capture", self._run.id, name), "run %s: %s is not kept: %s", self._run.id, path, error)
+            notices.once(("capture", self._run_id, name), "run %s: %s is not kept: %s", self._run_id, path, error)
         folder.keep(name, mark)
 
     def _read(self, name: str, path: Path, mark: Mark) -> None:
@@ -174,7 +176,12 @@ class Capture:
                     tail.offset += len(chunk)
                     self.scribe.write(name, tail.decoder.decode(chunk))
         except OSError as error:
-            notices.once(("capture", self._run.id, name), "run %s: %s is not read: %s", self._run.id, path, error)
+            notices.once(("capture", self._run_id, name), "run %s: %s is not read: %s", self._run_id, path, error)
+
+    def _reopened(self) -> Run:
+        from runstream.run import Run
+
+        return Run(self._experiment, self._run_id)
 
 
 _captures: dict[Key, Capture] = {}
@@ -191,6 +198,8 @@ def begin(run: Files, config: Config, outputs: Path | None) -> None:
     """
     parts = config.settings.capture
     logs = Path("logs") if "logs" in parts else None
+    if not parts & {"outputs", "logs", "console"}:
+        return
     capture = Capture(run, outputs if "outputs" in parts else None, logs, has_console="console" in parts)
     if not _captures:
         _hook()

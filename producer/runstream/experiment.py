@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from runstream.tags import checked_text
 from runstream.workspace import Workspace, expect
@@ -51,6 +53,7 @@ class Experiment:
         self,
         name: str | None = None,
         run_id: str | None = None,
+        outputs: str | os.PathLike[str] | Literal[False] | None = None,
         *,
         display_name: str | None = None,
         description: str | None = None,
@@ -62,6 +65,8 @@ class Experiment:
         Args:
             name: what people read; the same as *display_name*, of which one is enough.
             run_id: of a run to join, or for a new one; left out, a random one is made.
+            outputs: the folder whose files become the run's as they hold still; it is made at once. Left out:
+                ./outputs, if the program makes it; False = none. What lay there before and never changes is left alone.
             display_name: see *name*.
             description: of the run.
             tags: set at once, as by set_tags().
@@ -88,7 +93,7 @@ class Experiment:
             display_name=None if shown is None else check_name("display name", shown),
             description=None if description is None else checked_text("description", description),
         )
-        return started(self, run_id, created, tags or {})
+        return started(self, run_id, created, tags or {}, _outputs_folder(outputs))
 
     def submit(self, config: ScriptRunConfig, tags: Mapping[str, str | None] | None = None) -> Run:
         """
@@ -129,3 +134,14 @@ class Experiment:
 
         cells = "".join(f"<td>{html.escape(text)}</td>" for text in (self._name, self._workspace.name))
         return f"<table><tr><th>Name</th><th>Workspace</th></tr><tr>{cells}</tr></table>"
+
+
+def _outputs_folder(outputs: str | os.PathLike[str] | Literal[False] | None) -> Path | None:
+    """Return the folder to watch; one that was asked for is made."""
+    if outputs is None:
+        return Path("outputs")
+    if outputs is False:
+        return None
+    folder = Path(outputs)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

@@ -52,13 +52,18 @@ def picture(name: str, path: Any, plot: Any, uploads: Mapping[str, Upload]) -> P
     if image is None:
         reason = "its content is no png, jpeg, gif, webp, bmp or tiff image; other files go by upload_file()"
         raise InvalidValue(name=name, value_type="file", reason=reason)
-    sha256 = hashlib.sha256(content).hexdigest()
     if not isinstance(given, str | os.PathLike):
-        return Picture(f"{_safe(name)}_{int(time.time())}_{sha256[:8]}{image[1]}", content)
+        return Picture(named(name, content, image[1]), content)
+    sha256 = hashlib.sha256(content).hexdigest()
     own = _own_name(Path(given))
     known = uploads.get(own)
     stem, ending = os.path.splitext(own)
     return Picture(own if known is None or known.sha256 == sha256 else f"{stem}_{sha256[:8]}{ending}", content)
+
+
+def named(name: str, content: bytes, ending: str) -> str:
+    """Return a file's name after its metric, the time and its content, so that no two are one file."""
+    return f"{_safe(name)}_{int(time.time())}_{hashlib.sha256(content).hexdigest()[:8]}{ending}"
 
 
 def _content(name: str, given: Any) -> bytes:

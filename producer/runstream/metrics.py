@@ -76,14 +76,10 @@ class Metrics(Files):
             InvalidValue: it is no picture; the type is told by the content, not by the name.
             InvalidName, MetricFormClash: as log() does.
         """
-        from io import BytesIO
-
         from runstream import images
 
         picture = images.picture(name, path, plot, self._known.uploads)
-        code = self.producer.register(name, None, "image", rows.checked_description(description))
-        upload = self._upload(picture.path, BytesIO(picture.content), metric_name=name)
-        self.producer.put(code, upload.path, NO_STEP)
+        self._log_file(name, "image", picture.path, picture.content, description)
 
     def get_metrics(self, name: str | None = None) -> dict[str, Any]:
         """
@@ -103,3 +99,11 @@ class Metrics(Files):
             ExtraMissing: runstream[consumer], which reads, is not installed here.
         """
         return self._reader().metrics(name)
+
+    def _log_file(self, name: str, form: str, path: str, content: bytes, description: str) -> None:
+        """Keep a file as a value of a metric: what is read back is its name."""
+        from io import BytesIO
+
+        code = self.producer.register(name, None, form, rows.checked_description(description))
+        upload = self._upload(path, BytesIO(content), metric_name=name)
+        self.producer.put(code, upload.path, NO_STEP)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from pathlib import Path
 
-from runstream import ending, status, tags
+from runstream import capture, ending, status, tags
+from runstream.charts import Charts
 from runstream.experiment import Experiment
 from runstream.labels import Labels
-from runstream.metrics import Metrics
 from runstream.snapshots import Snapshots
 from runstream.supervised import Supervised
 from runstream.workspace import expect
@@ -18,7 +19,7 @@ from runstream_schemas.ids import check_run_id
 NEXT_LINE = ",\n"
 
 
-class Run(Metrics, Labels, Snapshots, Supervised):
+class Run(Charts, Labels, Snapshots, Supervised):
     """
     One run of an experiment: to log into, and to read back.
 
@@ -111,7 +112,13 @@ class Run(Metrics, Labels, Snapshots, Supervised):
         return f"<table><tr>{heads}<th>Details Page</th></tr><tr>{cells}<td>{link}</td></tr></table>"
 
 
-def started(experiment: Experiment, run_id: str | None, created: Created, tags_to_set: Mapping[str, str | None]) -> Run:
+def started(
+    experiment: Experiment,
+    run_id: str | None,
+    created: Created,
+    tags_to_set: Mapping[str, str | None],
+    outputs: Path | None = None,
+) -> Run:
     """
     Return a run that is Running: what start_logging() does.
 
@@ -120,6 +127,7 @@ def started(experiment: Experiment, run_id: str | None, created: Created, tags_t
         run_id: its id; None = a random one.
         created: what is told about it when it is new.
         tags_to_set: set at once.
+        outputs: the folder whose files become the run's; None = none.
 
     Raises:
         InvalidName: *run_id* cannot be one.
@@ -135,5 +143,6 @@ def started(experiment: Experiment, run_id: str | None, created: Created, tags_t
     run._append_change(StatusChanged(status.RUNNING))
     run._status = status.RUNNING
     ending.watch(run._config, run.id, created)
+    capture.begin(run, run._config, outputs)
     run.set_tags(checked_tags)
     return run

@@ -19,7 +19,7 @@ MAX_INLINE_BYTES = 100_000
 MAX_TEXT_BYTES = 65_536
 """The longest string value, in bytes of UTF-8."""
 
-FORMS = ("scalar", "list", "row", "table", "image")
+FORMS = ("scalar", "list", "row", "table", "image", "chart")
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +156,7 @@ class Series:
         code: the producer's series number from 0, as in the upper 61 bits of a record's code word.
         name: the metric's name.
         column_name: the column of a row or table; None for the other forms.
-        form: scalar, list, row, table or image.
+        form: scalar, list, row, table, image or chart.
         description: of the metric, may be empty.
     """
 

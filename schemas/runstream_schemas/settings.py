@@ -37,6 +37,7 @@ class Settings:
     sql_timeout_s: float
     topic_prefix: str
     artifacts: str | None
+    capture: frozenset[str]
     kafka_security: str
     kafka_sasl_mechanism: str | None
     kafka_username: str | None
@@ -137,11 +138,23 @@ def _host(text: str) -> str:
     return text
 
 
+def _parts(text: str) -> frozenset[str]:
+    asked = frozenset(part for part in (part.strip().lower() for part in text.split(",")) if part)
+    if asked <= {"all", "none"} and len(asked) == 1:
+        return frozenset(CAPTURED) if asked == {"all"} else frozenset()
+    if not asked <= frozenset(CAPTURED):
+        raise ValueError(f"is neither all nor none nor a list of {', '.join(CAPTURED)}")
+    return asked
+
+
 def _prefix(text: str) -> str:
     if not text.replace("-", "").replace("_", "").replace(".", "").isalnum() or len(text) > 100 or not text.isascii():
         raise ValueError("is no topic prefix: use up to 100 letters, digits, '.', '_' and '-'")
     return text
 
+
+CAPTURED = ("outputs", "logs", "console", "git", "host")
+"""What a run keeps without being asked."""
 
 SETTINGS: tuple[Setting, ...] = (
     Setting("RUNSTREAM_HOME", "home", "~/.runstream", _path, "folder of journals, history, artifacts and token"),
@@ -157,6 +170,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("RUNSTREAM_TOPIC_PREFIX", "topic_prefix", "runstream", _prefix, "first part of the Kafka topics' names"),
     Setting(
         "RUNSTREAM_ARTIFACTS", "artifacts", "", _optional(str), "folder or fsspec URI of files; unset = in the home"
+    ),
+    Setting(
+        "RUNSTREAM_CAPTURE",
+        "capture",
+        "all",
+        _parts,
+        "what runs keep by themselves: all, none, or a list of outputs, logs, console, git, host",
     ),
     Setting(
         "RUNSTREAM_KAFKA_SECURITY",
