@@ -6,7 +6,7 @@ import itertools
 import math
 import tempfile
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -245,11 +245,18 @@ def test_columns_are_those_of_a_look_at_every_point(
         finally:
             store.close()
 
-    check(chart, shown(slices, x), (lo, hi), unit, origin_us)
+    may_split = x != "step" and blocks_from == 1
+    check(chart, shown(slices, x), (lo, hi), unit, origin_us, may_split=may_split)
 
 
 def check(
-    chart: Chart, points: Sequence[Point], ends: tuple[float | None, float | None], unit: float, origin_us: int
+    chart: Chart,
+    points: Sequence[Point],
+    ends: tuple[float | None, float | None],
+    unit: float,
+    origin_us: int,
+    *,
+    may_split: bool = False,
 ) -> None:
     """Compare a chart with brute force over the same columns; raw charts point by point."""
     width = round(chart.width * unit) or 1
@@ -262,6 +269,9 @@ def check(
         wanted = expected(inside, width)
         got = found(chart, unit, origin_us)
         assert got.keys() == wanted.keys()
+        if may_split:
+            check_split(got, inside, wanted, width)
+            wanted = {}
         for column, (row, firsts, lasts) in wanted.items():
             first_x, first_value, last_x, last_value, *rest = got[column]
             assert same((first_x, last_x, *rest), row), (column, got[column], row)
@@ -276,6 +286,49 @@ def check(
     if chart.width:
         assert chart.n == len(inside)
         assert sum(count for _, _, count in chart.nonfinite) == sum(not math.isfinite(p.value) for p in inside)
+
+
+def check_split(
+    got: Mapping[int, tuple[float, ...]], inside: Sequence[Point], wanted: Mapping[int, Any], width: int
+) -> None:
+    """Columns whose edges may split blocks: true points at their place, close to the edges, and no extreme lost."""
+    logged = {(p.x, str(p.value + 0.0)) for p in inside}
+    lows = {column: row[0][3] for column, row in wanted.items() if not math.isnan(row[0][3])}
+    for column, row in got.items():
+        for x, value in zip(row[::2], row[1::2], strict=True):
+            assert math.isnan(x) or ((int(x), str(value + 0.0)) in logged and x // width == column)
+        (first_x, last_x, *_), _, _ = wanted[column]
+        assert 0 <= row[0] - first_x <= width / 2
+        assert 0 <= last_x - row[2] <= width / 2
+    for column, low in lows.items():
+        near = [got[c] for c in (column - 1, column, column + 1) if c in got]
+        assert min(row[5] for row in near if not math.isnan(row[5])) <= low
+        assert max(row[7] for row in near if not math.isnan(row[7])) >= wanted[column][0][5]
+
+
+@pytest.mark.parametrize("columns", [2, 5, 12])
+def test_blocks_that_edges_split_lose_no_extreme(tmp_path: Path, columns: int) -> None:
+    """By time, a long curve is drawn without a look at its points: spikes at their place, first and last exact."""
+    values: list[Value] = np.random.default_rng(3).normal(0.0, 1.0, 600).tolist()
+    values[133], values[377], values[200] = 99.0, -99.0, math.nan
+    slices = [Slice([Logged(0, i, i * 7, value) for i, value in enumerate(values)], door_one=True, seal=False)]
+    with patch.object(blocks, "CELL_POINTS", 8), patch.object(charting, "BLOCKS_FROM", 1):
+        store = build(tmp_path, slices)
+        try:
+            keys: list[charting.ChartKey] = [(RUN, NAME, None)]
+            whole = charting.charts(Direct(store.connection), keys, "time", None, None, columns)[0]
+            store.connection.execute("UPDATE point SET value = 1e9")
+            chart = charting.charts(Direct(store.connection), keys, "time", None, None, columns)[0]
+        finally:
+            store.close()
+
+    check(whole, shown(slices, "time"), (None, None), 1e6, 0, may_split=True)
+    assert (chart.n, len(chart.column)) == (600, len(set(chart.column)))
+    assert (max(chart.max), min(chart.min)) == (99.0, -99.0)
+    assert chart.max_x[np.argmax(chart.max)] == (START_NS // 1000 + 133 * 7) / 1e6
+    assert (chart.first[0], chart.last[-1]) == (values[0], values[599])
+    assert list(chart.last_x) == sorted(chart.last_x)
+    assert [count for _, _, count in chart.nonfinite] == []
 
 
 def test_unknown_and_empty_curves_are_empty_charts(tmp_path: Path) -> None:

@@ -4,6 +4,12 @@ A column is a power of two steps (or microseconds) wide and anchored at 0, so it
 and a block of points that is narrower never crosses one: whole blocks give first, last, least and greatest value of a
 column, raw points are read only where a block does not fit, and from the tail that is not sealed yet.
 
+By time, blocks are not aligned: nearly every edge of a column splits one, and reading these point by point cost as much
+as all else together. Where a block is no longer than half a column it gives its first, last, least and greatest point
+instead, each to the column that it lies in. So every point shown is where it was logged, and no first, last, least or
+greatest value of a block is ever missing; a column may lack what the split block held besides, within half a column of
+its edge. The block is counted where it begins. Closer in, where blocks are longer than that, all of it is exact again.
+
 Order among equal x: by producer, then by index. Where whole blocks meet at one x, the later seal is later.
 """
 
@@ -124,6 +130,7 @@ _STEP = {
     "point_range": "p.step BETWEEN s.lo_shifted AND s.hi",
     "block_range": "b.last_step >= s.lo_shifted AND b.first_step <= s.hi_shifted",
     "is_bounded": "b.min_at IS NOT NULL OR b.first_at IS NOT NULL",
+    "is_split": "false",
     "x": "step",
 }
 _TIME = {
@@ -135,6 +142,8 @@ _TIME = {
     "point_range": "p.logged_at BETWEEN s.lo AND s.hi",
     "block_range": "(NOT b.time_ordered OR b.last_at >= s.lo AND b.first_at <= s.hi)",
     "is_bounded": "b.time_ordered",
+    "is_split": """NOT is_raw AND time_ordered AND first_at >= lo AND last_at <= hi
+                   AND 2 * (last_at::HUGEINT - first_at) <= 1::HUGEINT << sh""",
     "x": "at",
 }
 

@@ -48,37 +48,47 @@ s AS MATERIALIZED (
           FROM frame) AS f ON f.i = s.i
 ),
 b AS MATERIALIZED (
-    SELECT s.*, b.* EXCLUDE (run_key, series_id), (b.first_{x} + s.whole_shift) >> s.sh AS c,
-           coalesce(NOT s.is_raw AND NOT s.is_mixed AND ({is_bounded})
-                    AND (b.first_{x} + s.whole_shift) >> s.sh = (b.last_{x} + s.whole_shift) >> s.sh
-                    AND b.first_{x} + s.whole_shift >= s.lo AND b.last_{x} + s.whole_shift <= s.hi, false) AS is_inside
-    FROM block AS b JOIN s ON s.run_key = b.run_key AND s.series_id = b.series_id
-    WHERE s.has_blocks AND b.run_key {own} AND {block_range}
+    SELECT *, NOT is_inside AND coalesce({is_split}, false) AS is_split
+    FROM (
+        SELECT s.*, b.* EXCLUDE (run_key, series_id), (b.first_{x} + s.whole_shift) >> s.sh AS c,
+               coalesce(NOT s.is_raw AND NOT s.is_mixed AND ({is_bounded})
+                        AND (b.first_{x} + s.whole_shift) >> s.sh = (b.last_{x} + s.whole_shift) >> s.sh
+                        AND b.first_{x} + s.whole_shift >= s.lo AND b.last_{x} + s.whole_shift <= s.hi, false) AS is_inside
+        FROM block AS b JOIN s ON s.run_key = b.run_key AND s.series_id = b.series_id
+        WHERE s.has_blocks AND b.run_key {own} AND {block_range}
+    )
 ),
 -- Raw points: series without use for blocks, blocks that do not fit, and the tail that is not sealed. A block has one
 -- number in the whole table, so that number alone joins: DuckDB then skips all other blocks while it scans.
 p AS (
-    SELECT s.sid, s.is_raw, s.sh, s.lo, s.hi, {point_x} AS x, p.step, p."index", p.value, p.block AS seq
+    SELECT s.sid, s.is_raw, s.sh, s.lo, s.hi, {point_x} AS x, p.step, p."index", p.value, p.block AS seq, 1 AS weight
     FROM point AS p JOIN s ON s.run_key = p.run_key AND s.series_id = p.series_id
     WHERE NOT s.has_blocks AND p.run_key {own} AND p.value IS NOT NULL
     UNION ALL
-    SELECT s.sid, s.is_raw, s.sh, s.lo, s.hi, {point_x}, p.step, p."index", p.value, p.block
-    FROM point AS p JOIN (FROM b WHERE NOT is_inside) AS s ON s.block = p.block
+    SELECT s.sid, s.is_raw, s.sh, s.lo, s.hi, {point_x}, p.step, p."index", p.value, p.block, 1
+    FROM point AS p JOIN (FROM b WHERE NOT is_inside AND NOT is_split) AS s ON s.block = p.block
     WHERE p.run_key {own} AND p.value IS NOT NULL
     UNION ALL
-    SELECT s.sid, s.is_raw, s.sh, s.lo, s.hi, {point_x}, p.step, p."index", p.value, 9223372036854775807
+    SELECT s.sid, s.is_raw, s.sh, s.lo, s.hi, {point_x}, p.step, p."index", p.value, 9223372036854775807, 1
     FROM point_live AS p JOIN s ON s.run_key = p.run_key AND s.series_id = p.series_id
     WHERE p.run_key {own} AND p.value IS NOT NULL
+    UNION ALL
+    -- A block that the edge of a column splits gives its four points, each to the column that it lies in; the first
+    -- counts for all, the others weigh nothing.
+    SELECT sid, is_raw, sh, lo, hi, unnest([first_{x}, min_{x}, max_{x}, last_{x}]),
+           unnest([first_step, min_step, max_step, last_step]), unnest([-1, 0, 0, 9223372036854775807]),
+           unnest([first_value, min_value, max_value, last_value]), block, unnest([n, 0, 0, 0])
+    FROM b WHERE is_split
 ),
 r AS MATERIALIZED (
-    SELECT sid, if(is_raw, "index", x >> sh) AS c, x, step, "index", value, seq,
+    SELECT sid, if(is_raw, "index", x >> sh) AS c, x, step, "index", value, seq, weight,
            CASE WHEN isfinite(value) THEN value END AS f
     FROM p WHERE x BETWEEN lo AND hi
 ),
 -- Two passes: the extremes of each column, then, of the few points that are one, the right one among equals.
 -- (A point of a raw curve is a column of its own, told by its index.)
 extreme AS MATERIALIZED (
-    SELECT sid, c, min(x) AS fx, max(x) AS lx, min(f) AS nv, max(f) AS xv, count(value) AS n FROM r GROUP BY sid, c
+    SELECT sid, c, min(x) AS fx, max(x) AS lx, min(f) AS nv, max(f) AS xv, sum(weight) AS n FROM r GROUP BY sid, c
 ),
 part AS (
     SELECT r.sid, r.c, any_value(e.n) AS n,
@@ -103,11 +113,11 @@ found AS (
 mark AS (
     SELECT s.i, x >> s.sh AS c, if(isnan(value), 0, if(value < 0, 1, 2)) AS kind, min(x) AS x, count(value) AS n
     FROM (
-        SELECT sid, x, value FROM r WHERE f IS NULL
+        SELECT sid, x, value FROM r WHERE f IS NULL AND weight = 1
         UNION ALL
         -- The condition needs both sides, so that DuckDB does not look for it in the whole run first.
         SELECT s.sid, {point_x}, p.value
-        FROM point AS p JOIN (FROM b WHERE is_inside AND nonfinite > 0) AS s ON s.block = p.block
+        FROM point AS p JOIN (FROM b WHERE (is_inside OR is_split) AND nonfinite > 0) AS s ON s.block = p.block
         WHERE p.run_key {own} AND (NOT isfinite(p.value) OR s.nonfinite = 0)
     ) AS p JOIN s ON s.sid = p.sid
     GROUP BY 1, 2, 3
