@@ -29,6 +29,7 @@ def views(draw: st.DrawFn) -> View:
         zoom=draw(st.none() | st.just((low, high))),
         hide=draw(_NAMES),
         fold=draw(_NAMES),
+        rail=draw(st.booleans()),
         full=draw(st.text(max_size=8)),
         table=draw(st.text(max_size=8)),
     )

@@ -179,3 +179,28 @@ def test_a_group_grows_with_its_runs(view: View) -> None:
         curve(one, first=20, n=5)
         until(lambda: points(page) == 25, what="the mean of what is left")
         ticks(page, 1)
+
+
+def test_the_list_of_runs_can_be_put_away(view: View) -> None:
+    """One button gives the charts the whole width; the address remembers it."""
+    with start("put away") as run:
+        curve(run)
+    page = view.open(f"/charts?runs={run.id}")
+    drawn(page)
+    rail = page.get_by_test_id("rs-rail")
+    expect(rail).to_be_visible()
+    page.get_by_test_id("rs-rail-toggle").click()
+    expect(rail).to_be_hidden()
+    page.wait_for_url(lambda url: "rail=0" in url)
+    page.reload()
+    drawn(page)
+    expect(rail).to_be_hidden()
+
+
+def test_a_chart_says_in_words_what_it_shows(view: View) -> None:
+    """For a screen reader: the metric, how many curves, and how many points stand behind the columns."""
+    with start("in words") as run:
+        curve(run, n=5000)
+    page = view.open(f"/charts?runs={run.id}")
+    drawn(page)
+    expect(page.get_by_role("group", name="train/loss: 1 curve, 5,000 points, drawn in")).to_be_visible()

@@ -15,7 +15,7 @@ from typing import Any, Self, TypeVar
 import duckdb
 
 from runstream_consumer import chart as charting
-from runstream_consumer import config, details, paired, pipeline, progress, runs, shapes
+from runstream_consumer import config, details, paired, pictures, pipeline, progress, runs, shapes
 from runstream_consumer.access import Access, Filed, Served
 from runstream_consumer.chart import Axis, Chart, ChartKey
 from runstream_consumer.details import (
@@ -296,6 +296,10 @@ class History:
             ArtifactNotFound: the run has no such file; the error lists those it has.
         """
         return details.artifact(self._access, run_id, path, version)
+
+    def pictures(self, run_ids: Sequence[str]) -> list[ArtifactRow]:
+        """Return the pictures of many runs without their bytes, every version, of each run the first logged first."""
+        return pictures.pictures(self._access, run_ids)
 
     def events(self, run_id: str) -> list[EventRow]:
         """Return what has changed a run, oldest first."""

@@ -26,6 +26,7 @@ class View:
         group: what runs are grouped by, as module groups names it; empty = they are not.
         band: what is drawn around the mean of a group.
         zoom: (low, high) in units of the x axis; high None = up to the newest point.
+        rail: whether the list of runs stands beside the charts.
         full, table: the chart that fills the screen, and the one whose numbers are shown; empty = none.
     """
 
@@ -40,6 +41,7 @@ class View:
     zoom: tuple[float, float | None] | None = None
     hide: tuple[str, ...] = ()
     fold: tuple[str, ...] = ()
+    rail: bool = True
     full: str = ""
     table: str = ""
 
@@ -62,6 +64,7 @@ class View:
             "zoom": list(self.zoom) if self.zoom else None,
             "hide": list(self.hide),
             "fold": list(self.fold),
+            "rail": self.rail,
             "full": self.full,
             "table": self.table,
         }
@@ -146,6 +149,7 @@ def view_of(query: Mapping[str, str]) -> View:
         zoom=_zoom(query.get("zoom")),
         hide=split(query.get("hide")),
         fold=split(query.get("fold")),
+        rail=query.get("rail") != "0",
         full=query.get("full", ""),
         table=query.get("table", ""),
     )
@@ -165,6 +169,7 @@ def view_from_wire(told: Mapping[str, Any]) -> View:
         clip=bool(told.get("clip", True)),
         hide=tuple(told.get("hide", ())),
         fold=tuple(told.get("fold", ())),
+        rail=bool(told.get("rail", True)),
         full=str(told.get("full", "")),
         table=str(told.get("table", "")),
     )
@@ -191,6 +196,7 @@ def query_of(view: View) -> dict[str, str]:
         "zoom": "",
         "hide": join(view.hide),
         "fold": join(view.fold),
+        "rail": "" if view.rail else "0",
         "full": view.full,
         "table": view.table,
     }
@@ -205,4 +211,19 @@ def changes(query: Mapping[str, str], wanted: Mapping[str, str], names: tuple[st
     return {name: wanted.get(name) for name in names if query.get(name) != wanted.get(name)}
 
 
-GRID_NAMES = ("q", "x", "group", "band", "smooth", "log", "logs", "clip", "zoom", "hide", "fold", "full", "table")
+GRID_NAMES = (
+    "q",
+    "x",
+    "group",
+    "band",
+    "smooth",
+    "log",
+    "logs",
+    "clip",
+    "zoom",
+    "hide",
+    "fold",
+    "rail",
+    "full",
+    "table",
+)

@@ -33,6 +33,9 @@ _HIGHER = frozenset(
 )
 
 
+Stat = Literal["last", "least", "greatest"]
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """One key in all runs: `texts` and `best` in the order of the runs; None = the run has no such key."""
@@ -66,17 +69,27 @@ def best_of(metric: str, values: Sequence[float | None]) -> int | None:
     return next(place for each, place in known if each == value)
 
 
-def _metric_lines(rows: Sequence[RunRow], metrics: Iterable[MetricInfo]) -> list[Line]:
+def _stat(metric: MetricInfo | None, stat: Stat) -> tuple[str | None, float | None]:
+    """Return what a metric comes to, as text and as a number where it is one."""
+    if metric is None:
+        return None, None
+    if stat == "last" or metric.min_value is None:
+        return metric.last_text or formats.number(metric.last_value), metric.last_value if metric.n_numeric else None
+    value = metric.min_value if stat == "least" else metric.max_value
+    return formats.number(value), value
+
+
+def _metric_lines(rows: Sequence[RunRow], metrics: Iterable[MetricInfo], stat: Stat) -> list[Line]:
     found: dict[str, dict[str, MetricInfo]] = {}
     for metric in metrics:
         if metric.column_name is None and metric.form == "scalar":
             found.setdefault(metric.name, {})[metric.run_id] = metric
     lines = []
     for name, by_run in found.items():
-        infos = [by_run.get(row.run_id) for row in rows]
-        texts = tuple(None if m is None else m.last_text or formats.number(m.last_value) for m in infos)
-        numbers = [m.last_value if m is not None and m.n_numeric else None for m in infos]
-        lines.append(Line("metric", name, texts, best_of(name, numbers)))
+        stats = [_stat(by_run.get(row.run_id), stat) for row in rows]
+        lines.append(
+            Line("metric", name, tuple(text for text, _ in stats), best_of(name, [value for _, value in stats]))
+        )
     return lines
 
 
@@ -85,8 +98,8 @@ def _text_lines(group: str, values: Sequence[dict[str, str | None]]) -> list[Lin
     return [Line(group, key, tuple((each[key] or "") if key in each else None for each in values)) for key in keys]
 
 
-def compare(rows: Sequence[RunRow], metrics: Iterable[MetricInfo]) -> list[Line]:
-    """Return a line for each metric (its last value), property, tag and fact of these runs."""
+def compare(rows: Sequence[RunRow], metrics: Iterable[MetricInfo], stat: Stat = "last") -> list[Line]:
+    """Return a line for each metric (its last, least or greatest value), property, tag and fact of these runs."""
     facts: list[dict[str, str | None]] = [
         {
             "status": row.status,
@@ -98,7 +111,7 @@ def compare(rows: Sequence[RunRow], metrics: Iterable[MetricInfo]) -> list[Line]
         for row in rows
     ]
     return [
-        *_metric_lines(rows, metrics),
+        *_metric_lines(rows, metrics, stat),
         *_text_lines("property", [dict(row.properties) for row in rows]),
         *_text_lines("tag", [dict(row.tags) for row in rows]),
         *_text_lines("run", facts),
@@ -152,6 +165,12 @@ def points(
         for row in rows
         if x in numbers[row.run_id] and y in numbers[row.run_id]
     ]
+
+
+def varied(keys: Sequence[str], numbers: dict[str, dict[str, float]]) -> list[str]:
+    """Return those of the keys in which any two runs differ; all of them where fewer than two do."""
+    found = [key for key in keys if len({own[key] for own in numbers.values() if key in own}) > 1]
+    return found if len(found) > 1 else list(keys)
 
 
 def first_axes(keys: Sequence[str]) -> tuple[str, str]:

@@ -18,6 +18,7 @@ import numpy as np
 
 from runstream_consumer import history
 from runstream_consumer.history import (
+    ArtifactRow,
     Chart,
     History,
     HistoryBusy,
@@ -184,6 +185,11 @@ def charts(
         (mark.commit_no, -1),
         lambda reader: reader.charts(keys, x=plain, lo=low, hi=high, columns=columns),
     )
+
+
+def pictures(when: When, run_ids: tuple[str, ...]) -> list[ArtifactRow]:
+    """Return the pictures of these runs without their bytes, of each run the first logged first."""
+    return _shared(("pictures", run_ids), when, lambda reader: reader.pictures(run_ids))
 
 
 def sparklines(when: When, run_ids: tuple[str, ...], name: str) -> dict[str, list[float]]:

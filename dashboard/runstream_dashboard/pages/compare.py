@@ -5,15 +5,13 @@ from __future__ import annotations
 import streamlit as st
 
 from runstream_consumer.history import MetricInfo, RunRow
-from runstream_dashboard import address, differences, figures, grid, heading, live, states, style, tables
-from runstream_dashboard.pages import named
+from runstream_dashboard import address, differences, grid, heading, live, states, style, tables
+from runstream_dashboard.pages import compare_images, compare_scatter, named
 
-TABS = ("Differences", "Scatter", "Curves")
+TABS = ("Differences", "Scatter", "Curves", "Images")
 MAX_SIDE_BY_SIDE = 20
-# Grey dots behind the compared runs: enough to see the shape of a sweep.
-MAX_OTHERS = 200
-_SCATTER_PX = 440
 _ROW_PX = 34
+_STATS: dict[differences.Stat, str] = {"last": "Last values", "least": "Least values", "greatest": "Greatest values"}
 
 
 def _chosen() -> tuple[str, ...]:
@@ -25,8 +23,12 @@ def _chosen() -> tuple[str, ...]:
 
 def _differences(rows: list[RunRow], metrics: list[MetricInfo]) -> None:
     names = {row.run_id: row.display_name or row.run_id for row in rows}
-    only, base, find = st.columns([1.1, 1.4, 1.4], vertical_alignment="center")
+    only, which, base, find = st.columns([1, 1, 1.4, 1.4], vertical_alignment="center")
     differ = only.toggle("Only differences", value=True, key="differ", bind="query-params")
+    stat = which.selectbox(
+        "Metrics", list(_STATS), key="stat", format_func=lambda each: _STATS[each], bind="query-params",
+        label_visibility="collapsed",
+    )  # fmt: skip
     baseline = base.selectbox(
         "Baseline", list(names), key="base", format_func=lambda run_id: f"Baseline: {names[run_id]}",
         bind="query-params", label_visibility="collapsed",
@@ -36,7 +38,7 @@ def _differences(rows: list[RunRow], metrics: list[MetricInfo]) -> None:
         label_visibility="collapsed",
     )  # fmt: skip
     shown = rows[:MAX_SIDE_BY_SIDE]
-    lines = differences.pick(differences.compare(shown, metrics), text or "", differ)
+    lines = differences.pick(differences.compare(shown, metrics, stat), text or "", differ)
     if not lines:
         st.info("Nothing differs." if differ else "No key matches.", icon=":material/check:")
         return
@@ -54,34 +56,16 @@ def _differences(rows: list[RunRow], metrics: list[MetricInfo]) -> None:
     )
 
 
-def _scatter(rows: list[RunRow], _metrics: list[MetricInfo]) -> None:
-    when = live.slow(live.watermark())
-    experiment = rows[0].experiment
-    others = live.run_page(when, experiment=experiment, page_size=MAX_OTHERS).rows
-    every = [*rows, *(row for row in others if row.run_id not in {each.run_id for each in rows})]
-    known = live.metric_list(when, tuple(row.run_id for row in every))
-    numbers = differences.numbers_of(every, known)
-    keys = list(dict.fromkeys(key for row in rows for key in numbers[row.run_id]))
-    if len(keys) < 2:
-        st.caption("These runs share no two numbers to draw against each other.")
-        return
-    first = differences.first_axes(keys)
-    left, right, log = st.columns([2, 2, 1.2], vertical_alignment="bottom")
-    x = left.selectbox("x", keys, index=keys.index(first[0]), key="sx", bind="query-params")
-    y = right.selectbox("y", keys, index=keys.index(first[1]), key="sy", bind="query-params")
-    logs = log.pills("Log axes", ["x", "y"], selection_mode="multi", key="slog", bind="query-params")
-    points = differences.points(every, numbers, x, y, [row.run_id for row in rows], style.dark())
-    spec = figures.scatter(points, x, y, log_x="x" in logs, log_y="y" in logs)
-    st.echarts_chart(spec, height=_SCATTER_PX, key="scatter", alt=f"{y} against {x}, one dot a run")
-    st.caption(f"{len(points)} runs of {experiment} have both; the compared ones in colour.")
-
-
 def _curves(rows: list[RunRow], metrics: list[MetricInfo]) -> None:
     grid.write_address(grid.show("compare", live.watermark(), rows, metrics))
 
 
-_DRAW = {"Differences": _differences, "Scatter": _scatter, "Curves": _curves}
-_RENEW_S = {"Differences": 3.0, "Scatter": 3.0, "Curves": live.TICK_S}
+def _images(rows: list[RunRow], metrics: list[MetricInfo]) -> None:
+    compare_images.images(rows[:MAX_SIDE_BY_SIDE], metrics)
+
+
+_DRAW = {"Differences": _differences, "Scatter": compare_scatter.scatter, "Curves": _curves, "Images": _images}
+_RENEW_S = {"Differences": live.SLOW_S, "Scatter": live.SLOW_S, "Curves": live.TICK_S, "Images": live.SLOW_S}
 
 
 def _tab(name: str, run_ids: tuple[str, ...]) -> None:

@@ -95,6 +95,14 @@ export class Chart {
     return notes.join(" · ");
   }
 
+  /** The chart in words, for those who do not see it: nothing of what was logged is left out silently. */
+  told() {
+    const shown = this.shown();
+    const sum = (of) => shown.reduce((n, [, curve]) => n + of(curve), 0).toLocaleString("en-US");
+    const drawn = shown.some(([, curve]) => curve.band) ? `, drawn in ${sum((curve) => curve.x.length)} columns` : "";
+    return `${this.name}: ${shown.length} curve${shown.length === 1 ? "" : "s"}, ${sum((curve) => curve.n)} points${drawn}`;
+  }
+
   resize() {
     const { width, height } = this.size();
     if (width !== this.plot.width || height !== this.plot.height) this.plot.setSize({ width, height });

@@ -166,6 +166,7 @@ class Grid {
     root.dataset.points = String(n);
     root.classList.toggle("void", n === 0);
     log.classList.toggle("on", chart.log);
+    root.setAttribute("aria-label", chart.told());
     note.textContent = chart.note(this.ui.root.classList.contains("bare"));
   }
 
@@ -186,7 +187,11 @@ class Grid {
     ui.band.value = view.band;
     ui.smooth.value = view.smooth;
     ui.amount.value = view.smooth.toFixed(2);
-    for (const [button, on] of [[ui.log, view.log], [ui.clip, view.clip]]) button.setAttribute("aria-pressed", String(on));
+    for (const name of ["log", "clip"]) ui[name].setAttribute("aria-pressed", String(view[name]));
+    ui.runs.setAttribute("aria-pressed", String(view.rail));
+    ui.root.classList.toggle("railless", !view.rail);
+    // Two points have nothing between them to smooth.
+    ui.smooth.disabled = this.curves.size > 0 && ![...this.curves.values()].some(({ x }) => x.length > 2);
     ui.chip.hidden = !view.zoom;
     if (view.zoom) {
       const [low, high] = view.zoom.map((x) => (x === null ? "newest" : spot(x, view.x)));

@@ -63,17 +63,18 @@ export function skeleton(grid) {
     h("button.toggle", { type: "button", "data-testid": id, title, onclick: () => grid.toggle(name) }, text);
   const log = toggle("log", "Log y", "rs-log", "Logarithmic y axis in every chart ( l )");
   const clip = toggle("clip", "Clip outliers", "rs-clip", "Let outliers leave the chart; its header then names the extreme");
+  const runs = toggle("rail", "Runs", "rs-rail-toggle", "Show the list of runs beside the charts");
   const chip = h("button.chip", { type: "button", "data-testid": "rs-zoom-reset", title: "Show the whole range ( Esc )", onclick: () => grid.zoom.to(null) });
   const rail = h("nav.rail", { "data-testid": "rs-rail", "aria-label": "Runs" });
   const sections = h("div.sections");
   const empty = h("p.empty", { "data-testid": "rs-empty" });
   const tip = h("div.tip", { role: "status" });
-  const toolbar = h("div.toolbar", {},
-    search, h("label.field", {}, h("span", {}, "X"), axis),
+  const toolbar = h("div.toolbar", { role: "toolbar", "aria-label": "What the charts show" },
+    runs, search, h("label.field", {}, h("span", {}, "X"), axis),
     h("label.field", {}, h("span", {}, "Smoothing"), smooth, amount), log, clip, groupField, chip);
   const root = h("div.grid", { "data-testid": "rs-grid", "data-ready": "0", tabIndex: -1 },
     rail, h("div.main", {}, toolbar, empty, sections), tip);
-  return { root, rail, sections, tip, search, axis, group, band, groupField, smooth, amount, log, clip, chip, empty };
+  return { root, rail, runs, sections, tip, search, axis, group, band, groupField, smooth, amount, log, clip, chip, empty };
 }
 
 function options(pairs) {

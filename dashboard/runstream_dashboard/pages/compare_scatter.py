@@ -1,0 +1,60 @@
+"""The compare page's Scatter: two numbers of every run against each other, the compared runs in colour."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from runstream_consumer.history import MetricInfo, RunRow
+from runstream_dashboard import address, differences, figures, live, style
+from runstream_dashboard.figures import Spec
+
+# Grey dots behind the compared runs: enough to see the shape of a sweep.
+MAX_OTHERS = 200
+_SCATTER_PX = 440
+
+
+def scatter(rows: list[RunRow], _metrics: list[MetricInfo]) -> None:
+    """Draw the runs of the first one's experiment as dots; a click on a grey one compares that run too."""
+    when = live.slow(live.watermark())
+    experiment, workspace = rows[0].experiment, rows[0].workspace
+    others = live.run_page(when, experiment=experiment, workspace=workspace, page_size=MAX_OTHERS).rows
+    every = [*rows, *(row for row in others if row.run_id not in {each.run_id for each in rows})]
+    known = live.metric_list(when, tuple(row.run_id for row in every))
+    numbers = differences.numbers_of(every, known)
+    keys = list(dict.fromkeys(key for row in rows for key in numbers[row.run_id]))
+    if len(keys) < 2:
+        st.caption("These runs share no two numbers to draw against each other.")
+        return
+    x, y, logs = _axes(keys, differences.first_axes(differences.varied(keys, numbers)))
+    points = differences.points(every, numbers, x, y, [row.run_id for row in rows], style.dark())
+    spec = figures.scatter(points, x, y, log_x="x" in logs, log_y="y" in logs)
+    for series in spec["series"]:
+        series["selectedMode"] = "single"
+    # Its selection is places in its series: other runs or axes make it another chart.
+    key = f"scatter-{len(rows)}-{len(points)}-{x}-{y}-{logs}"
+    event = st.echarts_chart(spec, height=_SCATTER_PX, key=key, on_select="rerun", alt=f"{y} against {x}, a dot a run")
+    st.caption(
+        f"{len(points)} runs of {experiment} have both; the compared ones in colour. Click a grey dot to add it."
+    )
+    picked = _clicked(spec, event.selection.selected, [row.run_id for row in rows])
+    if picked:
+        st.query_params["runs"] = address.join([*address.split(st.query_params.get("runs")), picked])
+        st.rerun()
+
+
+def _axes(keys: list[str], first: tuple[str, str]) -> tuple[str, str, list[str]]:
+    left, right, log = st.columns([2, 2, 1.2], vertical_alignment="bottom")
+    x = left.selectbox("x", keys, index=keys.index(first[0]), key="sx", bind="query-params")
+    y = right.selectbox("y", keys, index=keys.index(first[1]), key="sy", bind="query-params")
+    logs = log.pills("Log axes", ["x", "y"], selection_mode="multi", key="slog", bind="query-params")
+    return x, y, logs
+
+
+def _clicked(spec: Spec, selected: list[dict[str, object]], known: list[str]) -> str | None:
+    """Return the run of the dot that was clicked, unless it is compared already."""
+    for series in selected:
+        data = spec["series"][series["series_index"]]["data"]
+        for place in series["data_indices"]:  # type: ignore[attr-defined]
+            if data[place]["id"] not in known:
+                return str(data[place]["id"])
+    return None

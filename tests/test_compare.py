@@ -1,0 +1,108 @@
+"""The compare page in a real browser: what tells runs apart, in numbers, dots, curves and pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from runstream import Experiment, Workspace
+from tests.browser import Keep, Stack, View, curve, drawn, png
+from tests.waiting import until
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(autouse=True)
+def home(clean_environment: None, stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Log into the home that the module's consumer follows."""
+    monkeypatch.setenv("RUNSTREAM_HOME", str(stack.home))
+
+
+def sweep(experiment: str, rates: tuple[float, ...] = (0.1, 0.01)) -> list[str]:
+    """Log one run for each rate; return their ids."""
+    runs = []
+    for rate in rates:
+        with Experiment(Workspace(), experiment).start_logging(display_name=f"lr-{rate}") as run:
+            run.add_properties({"lr": str(rate), "seed": "1"})
+            curve(run, n=50)
+            run.log("val/accuracy", rate)
+        runs.append(run.id)
+    return runs
+
+
+def test_differences_find_their_key_value_and_baseline_in_the_address(view: View, keep: Keep) -> None:
+    """Everything that is chosen above the table is in the address, and a reload shows the same."""
+    runs = sweep("compared")
+    page = view.open(f"/compare?runs={','.join(runs)}")
+    page.get_by_role("heading", name="Compare 2 runs").wait_for()
+    page.get_by_test_id("stDataFrame").wait_for()
+    keep(page, "compare-differences")
+    page.get_by_role("combobox", name="Metrics").click()
+    page.get_by_role("option", name="Least values").click()
+    page.wait_for_url(lambda url: "stat=" in url)
+    page.get_by_role("textbox", name="Find key").fill("lr")
+    page.wait_for_url(lambda url: "find=lr" in url)
+    page.reload()
+    expect(page.get_by_role("textbox", name="Find key")).to_have_value("lr")
+    expect(page.get_by_role("combobox", name="Metrics")).to_have_value("Least values")
+
+
+def test_a_dot_that_is_clicked_is_compared_too(view: View, keep: Keep) -> None:
+    """Two numbers that differ are drawn first; a click on a grey dot adds its run to the address."""
+    runs = sweep("dots", (0.1, 0.2, 0.3))
+    page = view.open(f"/compare?runs={runs[0]},{runs[2]}&tab=Scatter&sx=property+lr&sy=metric+val%2Faccuracy")
+    chart = page.get_by_test_id("stEChartsChart").locator("canvas").first
+    chart.wait_for()
+    page.get_by_text("3 runs of dots have both").wait_for()
+    keep(page, "compare-scatter")
+    box = chart.bounding_box()
+    assert box is not None
+
+    def clicked() -> bool:
+        # The dot lies in the middle of the axes; how wide their labels are is the font's business: click around it.
+        for place in range(121):
+            x = box["x"] + box["width"] * 0.512 + (place % 11 - 5) * 6
+            y = box["y"] + box["height"] * 0.4545 + (place // 11 - 5) * 6
+            page.mouse.click(x, y)
+        return runs[1] in page.url
+
+    until(clicked, what="the third run in the address")
+    page.get_by_role("heading", name="Compare 3 runs").wait_for()
+
+
+def test_pictures_of_runs_stand_side_by_side(view: View, keep: Keep, tmp_path: Path) -> None:
+    """One slider for all runs: the same name at the same place, also from a link; the newest needs no address."""
+    runs = []
+    for width in (10, 20):
+        with Experiment(Workspace(), "pictured").start_logging(display_name=f"wide {width}") as run:
+            for number in range(1, 4):
+                path = tmp_path / f"{width}-{number}.png"
+                path.write_bytes(png(width + number, 5))
+                run.log_image("confusion", str(path))
+        runs.append(run.id)
+    page = view.open(f"/compare?runs={','.join(runs)}&tab=Images")
+    shown = page.get_by_test_id("stImage").locator("img[alt^=confusion]")
+    widths = "(them) => them.map((it) => it.naturalWidth)"
+    until(lambda: shown.evaluate_all(widths) == [13, 23], what="the newest picture of both")
+    keep(page, "compare-images")
+    page.get_by_role("slider").focus()
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_url(lambda url: "at=2" in url)
+    until(lambda: shown.evaluate_all(widths) == [12, 22], what="the second picture of both")
+    page.reload()
+    until(lambda: shown.evaluate_all(widths) == [12, 22], what="the second picture after a reload")
+    page.get_by_role("slider").focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_url(lambda url: "at=" not in url)
+
+
+def test_curves_of_compared_runs_are_the_grid(view: View) -> None:
+    """The grid is there with everything that it can: its view is in the same address."""
+    runs = sweep("curves")
+    page = view.open(f"/compare?runs={','.join(runs)}&tab=Curves&smooth=0.5")
+    drawn(page)
+    expect(page.get_by_test_id("rs-smooth")).to_have_value("0.5")
+    page.get_by_test_id("rs-search").fill("train")
+    page.wait_for_url(lambda url: "q=train" in url and "tab=Curves" in url)
