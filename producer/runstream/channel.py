@@ -172,7 +172,11 @@ class Channel:
         self._wrote()
 
     def change(self, change: Change, flags: int = 0) -> None:
-        """Append an event about the run. Raises as `write` does."""
+        """Append an event about the run; where there is none, only the frame that closes. Raises as `write` does."""
+        if not self.run_id:
+            if flags:
+                self.journal.append(0, [], 0, flags=flags)
+            return
         self.write(lambda sequence, at: RunEvent(self.run_id, self.producer_id, sequence, at, change), flags)
 
     def declare(self, codes: Sequence[int]) -> None:

@@ -19,8 +19,11 @@ from typing import TYPE_CHECKING, Final
 
 from runstream import notices
 from runstream.outbox import Outbox
-from runstream_schemas.errors import BrokerUnreachable, ProducerRefused, SourceError
+from runstream_schemas import codec
+from runstream_schemas.catalog import CatalogEvent, catalog_key
+from runstream_schemas.errors import BrokerUnreachable, DecodeError, ProducerRefused, SourceError
 from runstream_schemas.home import locked
+from runstream_schemas.scan import Frame
 from runstream_schemas.settings import Settings
 from runstream_schemas.topics import Topic, topic_name
 
@@ -205,7 +208,8 @@ class Courier:
             sent = _Sent(ward, frame.frame, Topic(frame.topic), len(frame.payload), self._link_no)
             self._in_flight_bytes += sent.size_bytes
             done = partial(self._note_result, sent)
-            self._link.send(sent.topic, ward.outbox.run_id, sent.frame, bytes(frame.payload), done)
+            key = _catalog_key(frame, ward.outbox) if sent.topic == Topic.CATALOG else ward.outbox.run_id
+            self._link.send(sent.topic, key, sent.frame, bytes(frame.payload), done)
         if ward.outbox.is_finished or (ward.is_once and not frames and not ward.outbox.n_in_flight):
             self._finish(ward)
         return bool(frames)
@@ -332,6 +336,16 @@ class Courier:
     def _notify(self) -> None:
         with self.progressed:
             self.progressed.notify_all()
+
+
+def _catalog_key(frame: Frame, outbox: Outbox) -> str:
+    """What the event is about, which its producer's run does not tell. These are rare: decoding them costs nothing."""
+    try:
+        event = codec.decode(frame.payload)
+    except DecodeError:
+        # A newer version wrote it. Whoever can read it finds it on any partition.
+        return outbox.run_id
+    return catalog_key(event) if isinstance(event, CatalogEvent) else event.run_id
 
 
 _inherited: list[Link] = []

@@ -64,7 +64,7 @@ class Link:
         # The library's own exit hook would close this before ours has waited for acknowledgements.
         getattr(self._producer, "_unregister_cleanup", lambda: None)()
 
-    def send(self, topic: Topic, run_id: str, frame: int, value: bytes, done: Done) -> None:
+    def send(self, topic: Topic, key: str, frame: int, value: bytes, done: Done) -> None:
         """Hand over one event; `done` is called in the client's thread, with None or with what went wrong.
 
         Raises:
@@ -73,21 +73,21 @@ class Link:
         future = self._producer.send(
             self._names[topic],
             value=value,
-            key=run_id.encode(),
+            key=key.encode(),
             headers=[(FRAME_HEADER, b"%d" % frame)],
-            partition=self._partition(run_id, self._n_partitions[topic]),
+            partition=self._partition(key, self._n_partitions[topic]),
         )
         future.add_callback(lambda _: done(None))
         future.add_errback(done)
 
-    def _partition(self, run_id: str, n_partitions: int) -> int:
-        """Where the Java client would put this key; its hash in Python costs 6 us, so once a run."""
-        found = self._partitions.get((run_id, n_partitions))
+    def _partition(self, key: str, n_partitions: int) -> int:
+        """Where the Java client would put this key; its hash in Python costs 6 us, so once a key."""
+        found = self._partitions.get((key, n_partitions))
         if found is None:
             from kafka.partitioner.default import murmur2
 
-            found = (murmur2(run_id.encode()) & 0x7FFFFFFF) % n_partitions
-            self._partitions[run_id, n_partitions] = found
+            found = (murmur2(key.encode()) & 0x7FFFFFFF) % n_partitions
+            self._partitions[key, n_partitions] = found
         return found
 
     def close(self) -> None:

@@ -7,7 +7,7 @@ A frame is 48 bytes of header and its payload, exactly the bytes that go onto Ka
 | 0-3 | magic | RSF1 |
 | 4-7 | length | of the payload |
 | 8-11 | crc | CRC32C over the frame with this field zero, started from the CRC32C of the producer's id |
-| 12 | topic | 1 to 5; 0 = a frame without an event |
+| 12 | topic | 1 to 6; 0 = a frame without an event |
 | 13 | flags | 1 = CLOSING: nothing follows in this journal |
 | 14-15 | | 0 |
 | 16-23 | frame | number within the journal, contiguous from 0 over all topics and segments |
@@ -50,7 +50,7 @@ class SegmentHeader:
 
     Attributes:
         role: "log" = embedded, kept; "outbox" = trimmed once Kafka has acknowledged it. Never changes.
-        producer_id, run_id, host, boot_id: who writes, and on which boot of which machine.
+        producer_id, run_id, host, boot_id: who writes, and on which boot of which machine; no run_id = it serves none.
         first_frame: the number of the first frame, also in the file's name.
         safe_below: no point with a lower index was still only in staging when the segment was begun.
         next_sequences: by topic number, the sequence that its next event gets.

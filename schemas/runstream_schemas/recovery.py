@@ -187,6 +187,13 @@ class _Appender:
         event = RunEvent(header.run_id, header.producer_id, sequence, self.stamp(), change)
         self._writer.append(topic_for(event), [codec.encode(event)], sequence, flags=flags)
 
+    def close_journal(self, reason: str) -> None:
+        """Append `lost` as the closing frame; of a producer that serves no run, there is nothing to tell."""
+        if self._writer.header.run_id:
+            self.add_change(ProducerLost(reason), CLOSING)
+        else:
+            self._writer.append(0, [], 0, flags=CLOSING)
+
     def sync(self) -> None:
         self._writer.sync()
 
@@ -201,7 +208,7 @@ def _finish(appender: _Appender, journal: _Journal, leftovers: Leftovers, *, ren
     if n_dropped > 0:
         appender.add_change(Gap(n_dropped, "found no room in the ring before the process ended"))
     reason = "the machine was started anew" if renumber else "the process ended without closing its run"
-    appender.add_change(ProducerLost(reason), CLOSING)
+    appender.close_journal(reason)
     hit("recovery.lost")
     appender.sync()
     return n_points
