@@ -173,10 +173,15 @@ FROM (
            END AS detail
     FROM run_event WHERE change NOT IN ('heartbeat', 'properties')
     UNION ALL
-    SELECT run_id, logged_at_ns, producer_id, sequence,
-           CASE WHEN row_number() OVER (PARTITION BY run_id, key ORDER BY logged_at_ns, producer_id, sequence) = 1
-                THEN 'property' ELSE 'property refused' END, concat(key, ' = ', value)
-    FROM property_event
+    SELECT run_id, logged_at_ns, producer_id, sequence, CASE WHEN place = 1 THEN 'property' ELSE 'property refused' END,
+           concat(key, ' = ', value)
+    FROM (
+        SELECT *, row_number() OVER (PARTITION BY run_id, key ORDER BY logged_at_ns, producer_id, sequence) AS place,
+               first_value(value) OVER (PARTITION BY run_id, key ORDER BY logged_at_ns, producer_id, sequence) AS holds
+        FROM property_event
+    )
+    -- Every rank of a run tells where the run comes from: what says the same again is no news.
+    WHERE place = 1 OR value <> holds
     UNION ALL
     SELECT run_id, logged_at_ns, producer_id, sequence, CASE WHEN removed THEN 'tag removed' ELSE 'tag' END,
            CASE WHEN removed OR value IS NULL THEN key ELSE concat(key, ' = ', value) END

@@ -16,9 +16,11 @@ from runstream import console, notices
 from runstream.paths import checked
 from runstream.scribe import Scribe
 from runstream_schemas.errors import RunstreamError
+from runstream_schemas.events import PropertiesAdded
 
 if TYPE_CHECKING:
     from runstream.config import Config
+    from runstream.experiment import Experiment
     from runstream.files import Files
     from runstream.run import Run
 
@@ -27,6 +29,7 @@ Key = tuple[str, str | None, str]
 
 INTERVAL_S: Final = 1.0
 STOP_WAIT_S: Final = 30.0
+ORIGIN_WAIT_S: Final = 10.0
 LOG_CHUNK_BYTES: Final = 256 * 1024
 
 
@@ -184,12 +187,19 @@ class Capture:
         return Run(self._experiment, self._run_id)
 
 
-_captures: dict[Key, Capture] = {}
+class _Begun(NamedTuple):
+    """What begin() began for a run."""
+
+    capture: Capture | None
+    origin: threading.Thread | None
 
 
-def begin(run: Files, config: Config, outputs: Path | None) -> None:
+_begun: dict[Key, _Begun] = {}
+
+
+def begin(run: Run, config: Config, outputs: Path | None) -> None:
     """
-    Capture what a run that starts here leaves and prints, as far as RUNSTREAM_CAPTURE has it.
+    Capture what a run that starts here comes from, leaves and prints, as far as RUNSTREAM_CAPTURE has it.
 
     Args:
         run: that gets it.
@@ -197,21 +207,40 @@ def begin(run: Files, config: Config, outputs: Path | None) -> None:
         outputs: the folder of its results, or None for none.
     """
     parts = config.settings.capture
-    logs = Path("logs") if "logs" in parts else None
-    if not parts & {"outputs", "logs", "console"}:
-        return
-    capture = Capture(run, outputs if "outputs" in parts else None, logs, has_console="console" in parts)
-    if not _captures:
+    capture = origin = None
+    if parts & {"outputs", "logs", "console"}:
+        logs = Path("logs") if "logs" in parts else None
+        capture = Capture(run, outputs if "outputs" in parts else None, logs, has_console="console" in parts)
+        capture.start()
+    if parts & {"git", "host"}:
+        # Git takes its time, and the run need not wait for it.
+        asked = (run.experiment, run.id, parts, Path.cwd())
+        origin = threading.Thread(target=_tell_origin, args=asked, name="runstream-origin", daemon=True)
+        origin.start()
+    if capture or origin:
         _hook()
-    _captures[_key(config, run.id)] = capture
-    capture.start()
+        _begun[_key(config, run.id)] = _Begun(capture, origin)
 
 
 def end(config: Config, run_id: str) -> None:
     """Keep the last of what begin() began to capture; no harm where nothing was begun, or not here."""
-    capture = _captures.pop(_key(config, run_id), None)
-    if capture is not None:
-        capture.stop()
+    begun = _begun.pop(_key(config, run_id), None)
+    if begun is None:
+        return
+    if begun.origin is not None:
+        begun.origin.join(ORIGIN_WAIT_S)
+    if begun.capture is not None:
+        begun.capture.stop()
+
+
+def _tell_origin(experiment: Experiment, run_id: str, parts: frozenset[str], folder: Path) -> None:
+    from runstream import origin
+    from runstream.run import Run
+
+    try:
+        Run(experiment, run_id)._append_change(PropertiesAdded(origin.properties(parts, folder)))
+    except RunstreamError as error:
+        notices.once(("origin", run_id), "run %s: where it comes from is not kept: %s", run_id, error)
 
 
 def _key(config: Config, run_id: str) -> Key:
@@ -225,9 +254,10 @@ def _hook() -> None:
 
 def _in_child() -> None:
     """The parent sees to its folders; what the child prints goes on to be kept, as the child's."""
-    for capture in _captures.values():
-        capture.abandon()
-    _captures.clear()
+    for begun in _begun.values():
+        if begun.capture is not None:
+            begun.capture.abandon()
+    _begun.clear()
 
 
 def pump(source: int, write: console.Write, stream: str) -> None:
