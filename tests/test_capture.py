@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 import weakref
 from collections.abc import Callable
 from pathlib import Path
@@ -264,21 +263,6 @@ def test_text_that_comes_faster_than_it_is_kept_is_counted(
 
     assert "[runstream: 101 characters" in printed(home_path, "stdout")
     assert "b" not in printed(home_path, "stdout").replace("be", "")
-
-
-def test_a_pipe_is_pumped_to_its_end() -> None:
-    """All of it arrives, a character that two reads share included."""
-    source, target = os.pipe()
-    found: list[str] = []
-    thread = threading.Thread(target=capture.pump, args=(source, lambda _, text: found.append(text), "stdout"))
-    thread.start()
-    for part in ("가\n".encode()[:1], "가\n".encode()[1:], b"\xff", b"end"):
-        os.write(target, part)
-    os.close(target)
-    thread.join(60)
-    os.close(source)
-
-    assert "".join(found) == "가\n\ufffdend"
 
 
 def test_listeners_share_the_streams_and_leave_no_trace() -> None:

@@ -258,18 +258,3 @@ def _in_child() -> None:
         if begun.capture is not None:
             begun.capture.abandon()
     _begun.clear()
-
-
-def pump(source: int, write: console.Write, stream: str) -> None:
-    """
-    Hand what comes out of a pipe to *write* until it ends.
-
-    Args:
-        source: descriptor of the pipe's reading end.
-        write: takes (stream, text).
-        stream: its name.
-    """
-    decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    while chunk := os.read(source, LOG_CHUNK_BYTES):
-        write(stream, decoder.decode(chunk))
-    write(stream, decoder.decode(b"", final=True))
