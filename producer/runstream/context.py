@@ -51,7 +51,7 @@ _current: Run | None = None
 
 def current(*, allow_offline: bool = True) -> Run:
     """
-    Return the run of this process: always the same object.
+    Return the run of this process: always the same object, until one of its own has ended.
 
     Raises:
         RunEnvironmentMissing: there is none, and *allow_offline* is False.
@@ -59,13 +59,14 @@ def current(*, allow_offline: bool = True) -> Run:
     global _current
     with _lock:
         settings = config.read().settings
-        if _current is None or (settings.run_id is not None and _current.id != settings.run_id):
-            if settings.run_id is None and not allow_offline:
-                raise RunEnvironmentMissing(RUN_VARIABLE)
-            experiment = Experiment(Workspace(settings.workspace), settings.experiment or _script_name())
-            _current = _offline(experiment) if settings.run_id is None else joined(experiment, settings.run_id)
-        elif settings.run_id is None and not allow_offline:
+        if settings.run_id is None and not allow_offline:
             raise RunEnvironmentMissing(RUN_VARIABLE)
+        experiment = Experiment(Workspace(settings.workspace), settings.experiment or _script_name())
+        if settings.run_id is not None:
+            if _current is None or _current.id != settings.run_id:
+                _current = joined(experiment, settings.run_id)
+        elif _current is None or isinstance(_current, Joined) or _current._status in status.TERMINAL:
+            _current = _offline(experiment)
         return _current
 
 
@@ -81,7 +82,7 @@ def joined(experiment: Experiment, run_id: str) -> Joined:
 def _offline(experiment: Experiment) -> Run:
     """Start a run for a process that belongs to none: a whole one, in the home of this user."""
     created = Created(workspace=experiment.workspace.name, experiment=experiment.name)
-    run = started(experiment, f"OfflineRun_{uuid.uuid4()}", created, {})
+    run = started(experiment, f"OfflineRun_{uuid.uuid4()}", created, {}, Path("outputs"))
     run._told = created
     return run
 

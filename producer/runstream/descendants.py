@@ -13,9 +13,20 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Final
 
-GRACE_S: Final = 10.0
-"""How long processes that were asked to end may take before they are killed."""
-
+_KILL_WAIT_S: Final = 10.0
+# A program whose supervisor was killed ends, too: nobody would read what it prints, or tell how it went.
+_ENDS_WITH_PARENT: Final = """
+import ctypes, os, signal, sys
+ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+if os.getppid() != int(sys.argv[1]):
+    os._exit(1)
+for number in (signal.SIGPIPE, signal.SIGXFSZ):
+    signal.signal(number, signal.SIG_DFL)
+try:
+    os.execvp(sys.argv[2], sys.argv[2:])
+except OSError as error:
+    sys.exit(f"{sys.argv[2]} cannot be started: {error.strerror}")
+"""
 _PR_SET_CHILD_SUBREAPER: Final = 36
 _PAUSE_S: Final = 0.02
 
@@ -36,13 +47,12 @@ class Descendants:
         folder: that it runs in.
         environment: all of its variables.
 
-    Raises:
-        OSError: it cannot be started.
+    A program that cannot be started says so on stderr, and has the exit status 1.
     """
 
     def __init__(self, words: Sequence[str], folder: Path, environment: Mapping[str, str]) -> None:
         self._process = subprocess.Popen(
-            words,
+            [sys.executable, "-I", "-S", "-c", _ENDS_WITH_PARENT, str(os.getpid()), *words],
             cwd=folder,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -75,13 +85,14 @@ class Descendants:
             _reap()
         return status
 
-    def end(self, grace_s: float = GRACE_S) -> None:
+    def end(self, grace_s: float) -> None:
         """Ask the program, and all that it started, to end; kill what is still there after *grace_s*."""
         self._signal(signal.SIGTERM)
         until_s = time.monotonic() + grace_s
         while self._is_there() and time.monotonic() < until_s:
             time.sleep(_PAUSE_S)
-        while self._is_there():
+        until_s = time.monotonic() + _KILL_WAIT_S
+        while self._is_there() and time.monotonic() < until_s:
             self._signal(signal.SIGKILL)
             time.sleep(_PAUSE_S)
 
@@ -120,9 +131,9 @@ def members(group: int, root: int | None = None) -> Iterator[int]:
             yield pid
 
 
-def end_group(group: int, grace_s: float = GRACE_S) -> None:
+def end_group(group: int, grace_s: float) -> None:
     """End the processes of a group whose parent is dead: politely, then not."""
-    for number, wait_s in ((signal.SIGTERM, grace_s), (signal.SIGKILL, grace_s)):
+    for number, wait_s in ((signal.SIGTERM, grace_s), (signal.SIGKILL, _KILL_WAIT_S)):
         for pid in list(members(group)):
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, number)

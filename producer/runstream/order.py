@@ -22,7 +22,7 @@ class Order:
         python_version: that the interpreter must have.
         max_duration_s: after which the run is canceled.
         collects: whether outputs are kept.
-        watched: folders of logs that are followed.
+        follows_logs: whether text below logs is followed, and its files are kept.
         tags, properties: of the run from its start.
     """
 
@@ -39,7 +39,7 @@ class Order:
     python_version: str | None
     max_duration_s: float
     collects: bool
-    watched: list[str]
+    follows_logs: bool
     tags: dict[str, str | None]
     properties: dict[str, str]
 

@@ -31,11 +31,6 @@ class RunFolder:
         return self.root / "code"
 
     @property
-    def outputs(self) -> Path:
-        """What the script leaves here is kept with the run."""
-        return self.code / "outputs"
-
-    @property
     def control(self) -> Path:
         """A named pipe that the supervisor reads requests from."""
         return self.root / "control"

@@ -20,17 +20,34 @@ class HistoryConfiguration(Strict):
     What is kept of a run besides what it logs.
 
     Attributes:
-        output_collection: collect the files that the script writes below outputs/ and the watched folders.
+        output_collection: collect the files that the script writes below outputs/ and logs/.
         snapshot_project: keep a snapshot of the folder, to be restored later.
-        directories_to_watch: folders whose text files are followed while they grow.
+        directories_to_watch: ["logs"], whose text files are followed while they grow, or [].
     """
 
     __slots__ = ("directories_to_watch", "output_collection", "snapshot_project")
 
     def __init__(self) -> None:
-        self.output_collection = True
-        self.snapshot_project = True
-        self.directories_to_watch: list[str] = ["logs"]
+        # What a user assigns is checked when it is used.
+        self.output_collection: Any = True
+        self.snapshot_project: Any = True
+        self.directories_to_watch: Any = ["logs"]
+
+    def check(self) -> None:
+        """
+        Make sure that every field can be used.
+
+        Raises:
+            InvalidConfiguration: one is no bool.
+            OutOfScope: another folder than logs is to be watched.
+        """
+        for field in ("output_collection", "snapshot_project"):
+            value = getattr(self, field)
+            if not isinstance(value, bool):
+                raise InvalidConfiguration(f"history.{field}", value, "is neither True nor False")
+        if list(self.directories_to_watch) not in ([], ["logs"]):
+            instead = "text that grows below logs/ is followed, let the script write there"
+            raise OutOfScope(feature=f"directories_to_watch={self.directories_to_watch!r}", instead=instead)
 
 
 class RunConfiguration(Strict):
@@ -70,10 +87,10 @@ class RunConfiguration(Strict):
         self.script = script
         self.arguments: Sequence[Any] = [] if arguments is None else arguments
         self.command = command
-        self.environment = Environment("project environment")
-        self.environment_variables: dict[str, str] = {}
-        self.history = HistoryConfiguration()
-        self.max_run_duration_seconds: float = THIRTY_DAYS_S
+        self.environment: Any = Environment("project environment")
+        self.environment_variables: Any = {}
+        self.history: Any = HistoryConfiguration()
+        self.max_run_duration_seconds: Any = THIRTY_DAYS_S
         if conda_dependencies is not None:
             self.environment.python.conda_dependencies = conda_dependencies
 
@@ -137,6 +154,7 @@ class RunConfiguration(Strict):
         check_variables(self.environment_variables)
         if not isinstance(self.history, HistoryConfiguration):
             raise InvalidConfiguration("history", self.history, "is no HistoryConfiguration")
+        self.history.check()
         check_duration(self.max_run_duration_seconds)
 
 

@@ -101,7 +101,7 @@ def _order(
         python_version=None if python.user_managed_dependencies else packages.python_version,
         max_duration_s=float(submitted.max_run_duration_seconds),
         collects=history.output_collection,
-        watched=list(history.directories_to_watch),
+        follows_logs=history.output_collection and bool(history.directories_to_watch),
         tags=tags_to_set,
         properties={},
     )

@@ -24,7 +24,8 @@ class Supervised(Life):
         End the run as Canceled.
 
         A submitted run's script, and all that it started, is asked to end (SIGTERM), and killed where it does not
-        within ten seconds. The call returns when the supervisor has heard; the status is CancelRequested until then.
+        within RUNSTREAM_CANCEL_WAIT seconds. The call returns when the supervisor has heard of it; the run is
+        CancelRequested until nothing of the script is left.
 
         Raises:
             SupervisedElsewhere: it was submitted on another machine or from another home.
@@ -55,10 +56,11 @@ class Supervised(Life):
             self._refuse_elsewhere(call)
             return False
         if not folder.ask(request):
-            _end_orphans(folder)
+            _end_orphans(folder, self._config.settings.cancel_wait_s)
             return False
         until_s = time.monotonic() + ANSWER_S
-        while not folder.stopping.exists() and time.monotonic() < until_s:
+        # It may also have been at its end already, and be gone.
+        while not folder.stopping.exists() and folder.ask(b"") and time.monotonic() < until_s:
             time.sleep(_PAUSE_S)
         self._status = None
         return True
@@ -77,10 +79,10 @@ class Supervised(Life):
             raise SupervisedElsewhere(self._id, row.host or "another machine", call)
 
 
-def _end_orphans(folder: RunFolder) -> None:
+def _end_orphans(folder: RunFolder, grace_s: float) -> None:
     """End a script whose supervisor is dead."""
     from runstream.descendants import end_group
 
     pid = folder.noted_process()
     if pid is not None:
-        end_group(pid)
+        end_group(pid, grace_s)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from runstream import status, tracebacks, venvs
+from runstream.capture import Capture
 from runstream.config import Config
 from runstream.descendants import Descendants, adopt_orphans
 from runstream.experiment import Experiment
@@ -51,6 +52,16 @@ class Supervisor:
         self._until_s = time.monotonic() + order.max_duration_s
         self._end: StatusChanged | None = None
         self._is_told = False
+        self._capture = self._collector()
+
+    def _collector(self) -> Capture:
+        """Make the script's folders, and return what keeps the files in them."""
+        parts, order, code = self._config.settings.capture, self._order, self._folder.code
+        for name in ("outputs", "logs"):
+            (code / name).mkdir(exist_ok=True)
+        outputs = code / "outputs" if order.collects and "outputs" in parts else None
+        logs = code / "logs" if order.follows_logs and "logs" in parts else None
+        return Capture(self._run, outputs, logs, has_console=False)
 
     def take_over(self) -> bytes:
         """Say that the run is being prepared; return what was written, for the process that submitted it."""
@@ -64,13 +75,15 @@ class Supervisor:
 
     def supervise(self) -> None:
         """Run the script to its end, and tell it; whatever goes wrong here fails the run."""
+        self._capture.start()
         try:
             change = self._prepared_and_run()
         except RunstreamError as error:
-            change = status.failed(error, "NotStarted")
+            change = StatusChanged(status.FAILED, type(error).__name__, str(error), None, "NotStarted")
         except Exception as error:  # noqa: BLE001 - the process's edge: a run must not stay Running because of us
             traceback.print_exc()
             change = status.failed(error, "SupervisorError")
+        self._capture.stop()
         if not self._is_told:
             self._run._append_change(self._end or change)
         self._run.producer.close()
@@ -79,18 +92,15 @@ class Supervisor:
     # The three parts of a run.
 
     def _prepared_and_run(self) -> StatusChanged:
-        order, folder = self._order, self._folder
+        order = self._order
         python, environment = Path(order.interpreter), venvs.variables(Path(order.interpreter), order.environment)
         if order.requirements is not None:
             venv = self._venv(order.requirements)
             python, environment = venv.python, venvs.variables(venv.python, order.environment, venv.path)
         if self._end is not None:
             return self._end
-        folder.outputs.mkdir(exist_ok=True)
-        for name in order.watched:
-            (folder.code / name).mkdir(parents=True, exist_ok=True)
         words = order.words if order.script is None else [str(python), order.script, *order.words]
-        code, complaints = self._program(words, environment, "", is_script=True)
+        code, _, complaints = self._program(words, environment)
         return ended_as(order.shown, code, complaints)
 
     def _venv(self, requirements: list[str]) -> venvs.Venv:
@@ -115,34 +125,43 @@ class Supervisor:
 
     def _make(self, venv: venvs.Venv) -> None:
         for words in venv.steps(self._folder.root / "requirements.txt"):
-            code, complaints = self._program(words, self._order.environment, "environment-")
+            code, output, complaints = self._program(words, self._order.environment, stream="environment")
+            if code or self._end is not None:
+                venv.discard()
             if self._end is not None:
                 return
             if code:
-                output = (self._folder.root / "environment-stdout.txt").read_text(encoding="utf-8", errors="replace")
                 raise venvs.refusal(f"{output}\n{complaints}", venv.lines)
         venv.complete()
 
     def _program(
-        self, words: list[str], environment: dict[str, str], prefix: str, *, is_script: bool = False
-    ) -> tuple[int, str]:
-        """Run a program to its end, or until the run shall end; return its exit status and its last stderr."""
-        try:
-            program = Descendants(words, self._folder.code, environment)
-        except OSError as error:
-            return 127, f"{words[0]}: {error.strerror}"
+        self, words: list[str], environment: dict[str, str], stream: str | None = None
+    ) -> tuple[int, str, str]:
+        """
+        Run a program to its end, or until the run shall end.
+
+        Args:
+            words: the program and its arguments.
+            environment: its variables.
+            stream: that its output goes to; None = it is the script, which makes the run Running.
+
+        Returns:
+            Its exit status, and the last of its stdout and stderr.
+        """
+        program = Descendants(words, self._folder.code, environment)
         self._folder.note_process(program.pid)
-        printed = Printed(program.stdout, self._folder.root / f"{prefix}stdout.txt")
-        complaints = Printed(program.stderr, self._folder.root / f"{prefix}stderr.txt")
-        if is_script:
+        write = self._capture.scribe.write if "console" in self._config.settings.capture else None
+        pipes = (program.stdout, stream or "stdout"), (program.stderr, stream or "stderr")
+        printed = [Printed(pipe, name, write) for pipe, name in pipes]
+        if stream is None:
             self._run._append_change(StatusChanged(status.RUNNING))
         while (code := program.poll()) is None:
             self._hear(self._listener.wait(max(0.0, min(_LOOK_S, self._until_s - time.monotonic()))))
             if self._end is not None:
-                program.end()
-        program.end()
-        printed.end(PIPE_WAIT_S)
-        return code, complaints.end(PIPE_WAIT_S)
+                program.end(self._config.settings.cancel_wait_s)
+        program.end(self._config.settings.cancel_wait_s)
+        output, complaints = (each.end(PIPE_WAIT_S) for each in printed)
+        return code, output, complaints
 
     # Being asked to stop.
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -66,6 +67,10 @@ class Venv:
             [self.base, "-m", "venv", "--clear", str(self.path)],
             [*pip, "-r", str(requirements)],
         ]
+
+    def discard(self) -> None:
+        """Remove what was made so far."""
+        shutil.rmtree(self.path, ignore_errors=True)
 
     def complete(self) -> None:
         """Let runstream itself be imported there, the very one that runs here, and mark the environment complete."""

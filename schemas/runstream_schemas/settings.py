@@ -49,6 +49,7 @@ class Settings:
     experiment: str | None
     snapshot_files: int
     snapshot_bytes: int
+    cancel_wait_s: float
     failpoint: str | None
 
     def kafka_options(self) -> dict[str, object]:
@@ -203,6 +204,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("RUNSTREAM_SNAPSHOT_FILES", "snapshot_files", "2000", _count, "most files that a snapshot may have"),
     Setting("RUNSTREAM_SNAPSHOT_BYTES", "snapshot_bytes", "300M", _size, "most bytes that a snapshot may have"),
+    Setting("RUNSTREAM_CANCEL_WAIT", "cancel_wait_s", "10", _seconds, "seconds a canceled script may take to end"),
     Setting("RUNSTREAM_FAILPOINT", "failpoint", "", _optional(str), "tests: name:n kills the process at the n-th pass"),
 )
 
