@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from runstream_consumer import serve
+from runstream_consumer import opening, serve
 from runstream_consumer.access import Served
 from runstream_consumer.history import connect
 from runstream_consumer.source import Lag
@@ -82,7 +82,7 @@ def test_readers_read_and_cannot_write(server: serve.Server, home: Home) -> None
     """A SELECT answers; a write is refused in words, through `query` and through the attached tables alike."""
     access = Served(server.address, token(home))
 
-    assert ask(access, "SELECT value FROM meta WHERE key = 'tables_version'") == [("1",)]
+    assert ask(access, "SELECT value FROM meta WHERE key = 'tables_version'") == [(str(opening.TABLES_VERSION),)]
     with pytest.raises(StatementFailed, match="read-only, and this is a INSERT"):
         ask(access, "INSERT INTO meta VALUES ('a', 'b')")
     with pytest.raises(StatementFailed, match="one statement at a time"):

@@ -105,9 +105,9 @@ def _shifts(rows: PointRows, counts: Ints) -> npt.NDArray[np.int64]:
 
 def _block_columns(rows: PointRows, starts: Ints, block: Ints, kept: Ints | None) -> dict[str, pa.Array]:
     """Columns of table ``block``. Only the points ``kept`` count (None: all); blocks begin at ``starts`` of these."""
-    step, at, value = rows.step, rows.logged_at_us, rows.value
+    step, index, at, value = rows.step, rows.index, rows.logged_at_us, rows.value
     if kept is not None:
-        step, at, value, block = step[kept], at[kept], value[kept], block[kept]
+        step, index, at, value, block = step[kept], index[kept], at[kept], value[kept], block[kept]
     found = extremes(starts, value)
     ends = starts + found.n - 1
     owners = starts if kept is None else kept[starts]
@@ -122,6 +122,8 @@ def _block_columns(rows: PointRows, starts: Ints, block: Ints, kept: Ints | None
         "nonfinite": pa.array(found.nonfinite.astype(np.int32)),
         "first_step": pa.array(step[starts]),
         "last_step": pa.array(step[ends]),
+        "first_index": nullable(index[starts], is_stub),
+        "last_index": nullable(index[ends], is_stub),
         "min_step": nullable(step[found.lowest_row], is_barren),
         "max_step": nullable(step[found.highest_row], is_barren),
         "time_ordered": pa.array(_time_ordered(starts, at) & ~is_stub),

@@ -10,7 +10,7 @@ instead, each to the column that it lies in. So every point shown is where it wa
 greatest value of a block is ever missing; a column may lack what the split block held besides, within half a column of
 its edge. The block is counted where it begins. Closer in, where blocks are longer than that, all of it is exact again.
 
-Order among equal x: by producer, then by index. Where whole blocks meet at one x, the later seal is later.
+Order among equal x: by producer, step and index, whatever was sealed first.
 """
 
 import math

@@ -61,27 +61,27 @@ b AS MATERIALIZED (
 -- Raw points: series without use for blocks, blocks that do not fit, and the tail that is not sealed. A block has one
 -- number in the whole table, so that number alone joins: DuckDB then skips all other blocks while it scans.
 p AS (
-    SELECT s.sid, s.is_raw, s.sh, s.lo, s.hi, {point_x} AS x, p.step, p."index", p.value, p.block AS seq, 1 AS weight
+    SELECT s.sid, s.is_raw, s.sh, s.lo, s.hi, {point_x} AS x, p.step, p."index", p.value, 1 AS weight
     FROM point AS p JOIN s ON s.run_key = p.run_key AND s.series_id = p.series_id
     WHERE NOT s.has_blocks AND p.run_key {own} AND p.value IS NOT NULL
     UNION ALL
-    SELECT s.sid, s.is_raw, s.sh, s.lo, s.hi, {point_x}, p.step, p."index", p.value, p.block, 1
+    SELECT s.sid, s.is_raw, s.sh, s.lo, s.hi, {point_x}, p.step, p."index", p.value, 1
     FROM point AS p JOIN (FROM b WHERE NOT is_inside AND NOT is_split) AS s ON s.block = p.block
     WHERE p.run_key {own} AND p.value IS NOT NULL
     UNION ALL
-    SELECT s.sid, s.is_raw, s.sh, s.lo, s.hi, {point_x}, p.step, p."index", p.value, 9223372036854775807, 1
+    SELECT s.sid, s.is_raw, s.sh, s.lo, s.hi, {point_x}, p.step, p."index", p.value, 1
     FROM point_live AS p JOIN s ON s.run_key = p.run_key AND s.series_id = p.series_id
     WHERE p.run_key {own} AND p.value IS NOT NULL
     UNION ALL
     -- A block that the edge of a column splits gives its four points, each to the column that it lies in; the first
     -- counts for all, the others weigh nothing.
     SELECT sid, is_raw, sh, lo, hi, unnest([first_{x}, min_{x}, max_{x}, last_{x}]),
-           unnest([first_step, min_step, max_step, last_step]), unnest([-1, 0, 0, 9223372036854775807]),
-           unnest([first_value, min_value, max_value, last_value]), block, unnest([n, 0, 0, 0])
+           unnest([first_step, min_step, max_step, last_step]), unnest([first_index, first_index, first_index, last_index]),
+           unnest([first_value, min_value, max_value, last_value]), unnest([n, 0, 0, 0])
     FROM b WHERE is_split
 ),
 r AS MATERIALIZED (
-    SELECT sid, if(is_raw, "index", x >> sh) AS c, x, step, "index", value, seq, weight,
+    SELECT sid, if(is_raw, "index", x >> sh) AS c, x, step, "index", value, weight,
            CASE WHEN isfinite(value) THEN value END AS f
     FROM p WHERE x BETWEEN lo AND hi
 ),
@@ -92,20 +92,24 @@ extreme AS MATERIALIZED (
 ),
 part AS (
     SELECT r.sid, r.c, any_value(e.n) AS n,
-           any_value(e.fx) AS fx, arg_min(value, (step, "index")) FILTER (x = fx) AS fv, min(seq) FILTER (x = fx) AS fs,
-           any_value(e.lx) AS lx, arg_max(value, (step, "index")) FILTER (x = lx) AS lv, max(seq) FILTER (x = lx) AS ls,
+           any_value(e.fx) AS fx, arg_min(value, (step, "index")) FILTER (x = fx) AS fv,
+           min(step) FILTER (x = fx) AS fs, arg_min("index", (step, "index")) FILTER (x = fx) AS fi,
+           any_value(e.lx) AS lx, arg_max(value, (step, "index")) FILTER (x = lx) AS lv,
+           max(step) FILTER (x = lx) AS ls, arg_max("index", (step, "index")) FILTER (x = lx) AS li,
            min(x) FILTER (f = nv) AS nx, any_value(e.nv) AS nv, min(x) FILTER (f = xv) AS xx, any_value(e.xv) AS xv
     FROM r JOIN extreme AS e ON e.sid = r.sid AND e.c = r.c
     WHERE x = fx OR x = lx OR f = nv OR f = xv
     GROUP BY r.sid, r.c
     UNION ALL
-    SELECT sid, c, n, first_{x} + whole_shift, first_value, block, last_{x} + whole_shift, last_value, block,
+    SELECT sid, c, n, first_{x} + whole_shift, first_value, first_step, first_index,
+           last_{x} + whole_shift, last_value, last_step, last_index,
            min_{x} + whole_shift, min_value, max_{x} + whole_shift, max_value
     FROM b WHERE is_inside
 ),
 found AS (
     SELECT s.i, c, if(s.is_raw, s.place, 0) AS of_place, sum(p.n)::BIGINT AS n,
-           min(fx) AS fx, arg_min(fv, (fx, s.place, fs)) AS fv, max(lx) AS lx, arg_max(lv, (lx, s.place, ls)) AS lv,
+           min(fx) AS fx, arg_min(fv, (fx, s.place, fs, fi)) AS fv,
+           max(lx) AS lx, arg_max(lv, (lx, s.place, ls, li)) AS lv,
            arg_min(nx, (nv, nx)) FILTER (nv IS NOT NULL) AS nx, min(nv) AS nv,
            arg_min(xx, (-xv, xx)) FILTER (xv IS NOT NULL) AS xx, max(xv) AS xv
     FROM part AS p JOIN s ON s.sid = p.sid GROUP BY 1, 2, 3

@@ -60,9 +60,11 @@ CREATE TABLE block (
     n INTEGER NOT NULL,
     nonfinite INTEGER NOT NULL,
     first_step BIGINT NOT NULL,
+    first_index BIGINT,
     first_at BIGINT,
     first_value DOUBLE,
     last_step BIGINT NOT NULL,
+    last_index BIGINT,
     last_at BIGINT,
     last_value DOUBLE,
     min_step BIGINT,
@@ -80,9 +82,11 @@ COMMENT ON COLUMN block.block IS 'Number of the block, as in point.block.';
 COMMENT ON COLUMN block.n IS 'Points with a number (NaN and infinities included).';
 COMMENT ON COLUMN block.nonfinite IS 'How many of them are NaN or infinite.';
 COMMENT ON COLUMN block.first_step IS 'Lowest step.';
+COMMENT ON COLUMN block.first_index IS 'Index of the first point by (step, index); NULL in a stub.';
 COMMENT ON COLUMN block.first_at IS 'Time of the first point by (step, index), us since 1970 UTC; NULL in a stub.';
 COMMENT ON COLUMN block.first_value IS 'Value of the first point, may be NaN or infinite; NULL in a stub.';
 COMMENT ON COLUMN block.last_step IS 'Highest step.';
+COMMENT ON COLUMN block.last_index IS 'Index of the last point by (step, index); NULL in a stub.';
 COMMENT ON COLUMN block.last_at IS 'Time of the last point by (step, index), us since 1970 UTC; NULL in a stub.';
 COMMENT ON COLUMN block.last_value IS 'Value of the last point, may be NaN or infinite; NULL in a stub.';
 COMMENT ON COLUMN block.min_step IS 'Step of the lowest finite value, the first of equals; NULL in a stub or if none is finite.';
