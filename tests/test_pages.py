@@ -202,21 +202,6 @@ def test_pages_outlive_their_consumer(
     assert view.problems == []
 
 
-def test_sql_reads_and_refuses_to_write(view: View, keep: Keep) -> None:
-    """A statement from a link waits for its button; a SELECT gives rows, a DELETE is refused and told."""
-    start("asked").complete()
-    page = view.open("/sql?q=SELECT%20count(run_id)%20AS%20n%20FROM%20run")
-    page.get_by_role("button", name="Run", exact=False).last.wait_for()
-    expect(page.get_by_text("nothing runs before you press Run")).to_be_visible()
-    run_button = page.locator("button", has_text="play_arrow")
-    run_button.click()
-    page.get_by_text("1 row ·").wait_for()
-    keep(page, "sql")
-    page.get_by_label("Statement").fill("DELETE FROM run")
-    run_button.click()
-    expect(page.get_by_test_id("stAlert").filter(has_text="refused")).to_be_visible()
-
-
 def test_the_pipeline_page_tells_how_far_the_log_is_folded(view: View, keep: Keep) -> None:
     """Cards, partitions and the consumer's facts are there, and no event could not be read."""
     start("piped").complete()

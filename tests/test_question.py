@@ -39,8 +39,10 @@ def past(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[History]:
 
 def test_an_answer_is_a_relation_of_at_most_so_many_rows(past: History) -> None:
     """It can be read again and again, in the statement's order."""
-    relation = past.question("SELECT i FROM range(100) t(i) ORDER BY i DESC; ", rows=3).answer()
+    answer = past.question("SELECT i FROM range(100) t(i) ORDER BY i DESC; ", rows=3).answer()
 
+    relation = answer.relation
+    assert (answer.n, answer.is_cut, answer.head(2).fetchall()) == (3, True, [(99,), (98,)])
     assert relation.fetchall() == [(99,), (98,), (97,)]
     assert relation.aggregate("sum(i)").fetchall() == [(294,)]
 
@@ -68,7 +70,7 @@ def test_a_statement_ends_when_its_time_is_over(past: History, monkeypatch: pyte
     with pytest.raises(StatementFailed, match="RUNSTREAM_SQL_TIMEOUT"):
         past.question(ENDLESS).answer()
 
-    assert past.question("SELECT 1").answer().fetchall() == [(1,)]
+    assert past.question("SELECT 1").answer().relation.fetchall() == [(1,)]
 
 
 def test_a_statement_is_canceled(past: History) -> None:
@@ -92,6 +94,21 @@ def test_a_statement_is_canceled(past: History) -> None:
         assert past.sql("SELECT 7").fetchall() == [(7,)]
     until(ended, what="the statement's end")
     assert told[0].startswith("canceled")
+
+
+def test_files_hold_the_whole_answer_and_no_formulas(past: History, tmp_path: Path) -> None:
+    """CSV puts an apostrophe before texts that a spreadsheet would run, not before numbers; Parquet as is."""
+    answer = past.question(
+        """SELECT * FROM (VALUES ('=1+1', -5), ('plain', 1), ('-x', 2), ('', 3), (NULL, 4)) AS t("a text", n)"""
+    ).answer()
+    answer.write_csv(tmp_path / "a.csv")
+    answer.write_parquet(tmp_path / "a.parquet")
+
+    assert (tmp_path / "a.csv").read_text().splitlines() == ["a text,n", "'=1+1,-5", "plain,1", "'-x,2", '"",3', ",4"]
+    assert not answer.is_cut
+    with duckdb.connect() as reader:
+        rows = reader.read_parquet(str(tmp_path / "a.parquet")).fetchall()
+    assert rows == answer.relation.fetchall()
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ import duckdb
 from runstream_consumer import chart as charting
 from runstream_consumer import config, details, paired, pictures, pipeline, progress, runs, shapes
 from runstream_consumer.access import Access, Filed, Served
+from runstream_consumer.answer import Answer
 from runstream_consumer.chart import Axis, Chart, ChartKey
 from runstream_consumer.details import (
     ArtifactRow,
@@ -44,6 +45,7 @@ MAX_ROWS = 1_000_000
 SQL_TIMEOUT_S = 60.0
 
 __all__ = [
+    "Answer",
     "ArtifactRow",
     "Chart",
     "ChartKey",

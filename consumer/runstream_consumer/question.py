@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 
 from runstream_consumer.access import Access, Filed, failed, first_line_is
+from runstream_consumer.answer import Answer
 from runstream_consumer.errands import answer_table
 from runstream_consumer.literal import literal
 from runstream_schemas.errors import StatementFailed
@@ -36,9 +37,9 @@ class Question:
         self._ended = ""
         self._cursor: duckdb.DuckDBPyConnection | None = None
 
-    def answer(self) -> duckdb.DuckDBPyRelation:
+    def answer(self) -> Answer:
         """
-        Run the statement and return its answer, as a relation in this process.
+        Run the statement and return its answer, held in this process.
 
         Raises:
             StatementFailed: it is wrong, refused, canceled, or took longer than its time.
@@ -46,7 +47,8 @@ class Question:
         """
         access = self._open_access()
         try:
-            return self._filed(access) if isinstance(access, Filed) else self._served(access)
+            relation = self._filed(access) if isinstance(access, Filed) else self._served(access)
+            return Answer(relation, self._rows)
         finally:
             access.close()
 
@@ -64,7 +66,9 @@ class Question:
             access.close()
 
     def _served(self, access: Access) -> duckdb.DuckDBPyRelation:
-        arguments = f"{literal(self._ticket)}, {literal(self.statement)}, {self._rows}, {literal(float(self.seconds))}"
+        arguments = (
+            f"{literal(self._ticket)}, {literal(self.statement)}, {self._rows + 1}, {literal(float(self.seconds))}"
+        )
         told = json.loads(access.run(f"SELECT errand_run({arguments})", _first))
         if told.get("ended"):
             raise StatementFailed(self.statement, self._why(told["ended"]))
@@ -87,7 +91,7 @@ class Question:
 
         inner = self.statement.rstrip().rstrip(";")
         try:
-            return access.relation(inner, limit=self._rows, watch=watch)
+            return access.relation(inner, limit=self._rows + 1, watch=watch)
         except StatementFailed as error:
             if self._ended:
                 raise StatementFailed(self.statement, self._why(self._ended)) from error

@@ -1,36 +1,29 @@
-"""Statements typed by a reader of the SQL page, and their results. No widgets."""
+"""Statements typed by a reader of the SQL page: run beside the page, canceled, and their results. No widgets."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Sequence
+import threading
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
-from runstream_consumer.history import ColumnDoc, History, StatementFailed, TableDoc
-from runstream_dashboard import formats
+from runstream_consumer.history import Answer, ColumnDoc, Question, StatementFailed, TableDoc
+from runstream_dashboard import formats, live
 
-# A browser shows so many rows well; exports hold up to MAX_ROWS.
+# A browser shows so many rows well; exports hold the whole answer.
 SHOWN_ROWS = 10_000
-MAX_ROWS = 1_000_000
-
-
-class RefusedError(Exception):
-    """A statement that did not run: refused because it would write, or wrong; the message is for the reader."""
+GONE = "The history went away while the statement ran; run it again."
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a statement gave: all rows up to MAX_ROWS, and whether there were more."""
+    """What a statement gave: all rows that are kept, the first SHOWN_ROWS of them as a table, and how long it took."""
 
-    whole: pd.DataFrame
-    cut: bool
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """The first SHOWN_ROWS rows."""
-        return self.whole.head(SHOWN_ROWS)
+    answer: Answer
+    table: pd.DataFrame
+    seconds: float
 
     def columns(self) -> dict[str, list[object]]:
         """Return the shown rows column by column, numbers as numbers and missing values as None."""
@@ -38,44 +31,51 @@ class Result:
         return {str(name): shown[name].tolist() for name in shown.columns}
 
 
-def run(reader: History, text: str) -> Result:
-    """
-    Run one reading statement.
+class Asked:
+    """One statement on its way: a thread of its own runs it, so that the page can be used and can cancel it."""
 
-    Raises:
-        RefusedError: it is wrong, or it would write.
-    """
-    try:
-        frame = reader.sql(text).limit(MAX_ROWS + 1).df()
-    except StatementFailed as error:
-        raise RefusedError(str(error)) from error
-    return Result(frame.head(MAX_ROWS), len(frame) > MAX_ROWS)
+    def __init__(self, question: Question) -> None:
+        """Begin to run it."""
+        self.result: Result | None = None
+        self.problem = ""
+        self.is_over = threading.Event()
+        self.seconds = question.seconds
+        self._question = question
+        self._began = time.perf_counter()
+        threading.Thread(target=self._run, name="statement", daemon=True).start()
+
+    @property
+    def running_s(self) -> float:
+        """Seconds since it was begun."""
+        return time.perf_counter() - self._began
+
+    def cancel(self) -> None:
+        """End it; `is_over` is set when it has ended."""
+        try:
+            self._question.cancel()
+        except live.UNREACHABLE as error:
+            self.problem = f"not canceled: {error}"
+
+    def _run(self) -> None:
+        try:
+            answer = self._question.answer()
+            self.result = Result(answer, answer.head(SHOWN_ROWS).df(), self.running_s)
+        except StatementFailed as failure:
+            self.problem = str(failure)
+        except live.UNREACHABLE as error:
+            self.problem = f"{GONE} {error}"
+        finally:
+            self.is_over.set()
 
 
-def told(result: Result, seconds: float) -> str:
+def told(result: Result) -> str:
     """Return how much a statement gave and how long it took."""
-    n = len(result.whole)
-    parts = [f"{'more than ' if result.cut else ''}{formats.count(n)} row{'' if n == 1 else 's'}"]
+    n = result.answer.n
+    parts = [f"{'more than ' if result.answer.is_cut else ''}{formats.count(n)} row{'' if n == 1 else 's'}"]
     if n > SHOWN_ROWS:
         parts.append(f"the first {formats.count(SHOWN_ROWS)} shown")
-    parts.append(f"{formats.number(seconds * 1000)} ms")
+    parts.append(f"{formats.number(result.seconds * 1000)} ms")
     return " · ".join(parts)
-
-
-def _csv(result: Result) -> bytes:
-    return result.whole.to_csv(index=False).encode()
-
-
-def _parquet(result: Result) -> bytes:
-    out = io.BytesIO()
-    result.whole.to_parquet(out, index=False)
-    return out.getvalue()
-
-
-EXPORTS: tuple[tuple[str, str, Callable[[Result], bytes]], ...] = (
-    ("CSV", "text/csv", _csv),
-    ("Parquet", "application/vnd.apache.parquet", _parquet),
-)
 
 
 def columns_like(table: TableDoc, find: str) -> Sequence[ColumnDoc]:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import time
-from functools import partial
 from typing import Any
 
 import streamlit as st
 
-from runstream_dashboard import figures, heading, live, queries, states, style, tables
+from runstream_dashboard import exports, figures, heading, live, queries, states, style, tables
 
 EXAMPLES = {
     "Newest runs": "SELECT run_id, experiment, display_name, status, started_at, duration_s\nFROM run\n"
@@ -24,6 +22,9 @@ _EDITOR_PX = 190
 _RESULT_PX = 420
 _ROW_PX = 35
 _KINDS = ("line", "scatter", "bar")
+_VIEWS = ("Table", "Chart")
+_LOOK_S = 0.5
+_AT_ONCE_S = 0.7
 
 
 def _schema() -> None:
@@ -45,36 +46,76 @@ def _take_example() -> None:
 
 
 def _ask(text: str) -> None:
-    started = time.perf_counter()
-    try:
-        result = live.ask(lambda reader: queries.run(reader, text))
-    except queries.RefusedError as refused:
-        st.session_state["sql-result"] = refused
-        return
-    st.session_state["sql-result"] = (result, time.perf_counter() - started)
+    before: queries.Asked | None = st.session_state.get("asked")
+    if before is not None and not before.is_over.is_set():
+        before.cancel()
+    st.session_state["asked"] = queries.Asked(live.ask(lambda reader: reader.question(text)))
+
+
+@st.fragment(run_every=_LOOK_S)
+def _running(asked: queries.Asked) -> None:
+    """Tell how long a statement has been running, with a button that ends it; draw the page when it is over."""
+    if asked.is_over.is_set():
+        st.rerun()
+    with st.container(horizontal=True, vertical_alignment="center", key="rs-sql-running"):
+        most = f" of at most {asked.seconds:g}" if asked.seconds else ""
+        st.caption(f":material/hourglass_top: Running for {asked.running_s:.0f}{most} s")
+        st.button("Cancel", icon=":material/stop_circle:", on_click=asked.cancel)
 
 
 def _result() -> None:
-    kept: Any = st.session_state.get("sql-result")
-    if kept is None:
+    asked: queries.Asked | None = st.session_state.get("asked")
+    if asked is None:
         st.caption("Ctrl+Enter runs. Only reading is possible; nothing runs before you press Run.")
         return
-    if isinstance(kept, queries.RefusedError):
-        with st.container(key="rs-sql-error"):
-            st.error(str(kept), icon=":material/block:")
+    # Most statements are over at once: nothing flickers for them.
+    if not asked.is_over.wait(_AT_ONCE_S):
+        _running(asked)
         return
-    result, seconds = kept
+    if asked.result is None:
+        with st.container(key="rs-sql-error"):
+            first, _, more = asked.problem.partition("\n")
+            st.error(first, icon=":material/block:")
+            if more:
+                # As code: DuckDB marks the wrong letter by its place under the line.
+                st.code(more.strip("\n"), language=None)
+        return
+    result = asked.result
     with st.container(horizontal=True, vertical_alignment="center", key="rs-sql-result"):
-        st.caption(queries.told(result, seconds))
+        st.caption(queries.told(result))
         st.space("stretch")
-        for name, mime, make in queries.EXPORTS:
-            st.download_button(name, partial(make, result), f"result.{name.lower()}", mime)
-    table, chart = st.tabs(["Table", "Chart"])
-    table.dataframe(
-        result.table, hide_index=True, height=min(_RESULT_PX, _ROW_PX * (len(result.table) + 1) + 3), alt="Result"
-    )
-    with chart:
+        for kind, name in (("csv", "CSV"), ("parquet", "Parquet")):
+            st.link_button(name, exports.address(_token(asked, result), kind), icon=":material/download:")
+    view = st.segmented_control("View", _VIEWS, default=_VIEWS[0], key="view", bind="query-params", required=True,
+                                label_visibility="collapsed")  # fmt: skip
+    if view == "Chart":
         _chart(result)
+    else:
+        height = min(_RESULT_PX, _ROW_PX * (len(result.table) + 1) + 3)
+        st.dataframe(result.table, hide_index=True, height=height, alt="Result")
+
+
+def _token(asked: queries.Asked, result: queries.Result) -> str:
+    """Return the token of a result's files, offered once."""
+    offered = st.session_state.get("sql-token")
+    if offered is None or offered[0] is not asked:
+        offered = st.session_state["sql-token"] = (asked, exports.shelf().offer(result.answer))
+    return str(offered[1])
+
+
+def _chosen(name: str, options: list[str], first: str) -> dict[str, Any]:
+    """Return how a choice of the chart begins: as the address says if the result has that, else with the first."""
+    asked = st.query_params.get(name)
+    if asked not in options:
+        st.query_params.pop(name, None)
+    st.session_state.setdefault(name, asked if asked in options else first)
+    if st.session_state[name] not in options:
+        st.session_state[name] = first
+    return {"options": options, "key": name, "on_change": _to_address, "args": (name,)}
+
+
+def _to_address(name: str) -> None:
+    st.query_params[name] = st.session_state[name]
 
 
 def _chart(result: queries.Result) -> None:
@@ -83,13 +124,12 @@ def _chart(result: queries.Result) -> None:
     if axes is None:
         st.caption("No numeric column to draw.")
         return
-    numeric = figures.numeric_columns(values)
     left, middle, right = st.columns(3)
-    x = left.selectbox("x", [figures.ROW, *values], index=[figures.ROW, *values].index(axes[0]), key="sql-x")
-    y = middle.selectbox("y", numeric, index=numeric.index(axes[1]), key="sql-y")
-    kind = right.selectbox("Kind", _KINDS, key="sql-kind")
+    x = left.selectbox("x", **_chosen("x", [figures.ROW, *values], axes[0]))
+    y = middle.selectbox("y", **_chosen("y", figures.numeric_columns(values), axes[1]))
+    kind = right.selectbox("Kind", **_chosen("kind", list(_KINDS), _KINDS[0]))
     spec = figures.query_chart(values, x, y, kind, style.primary())
-    st.echarts_chart(spec, height=_RESULT_PX - 60, key="sql-chart", alt=f"{y} against {x}")
+    st.echarts_chart(spec, height=_RESULT_PX - 60, key="sql-chart", alt=f"{y} against {x}, {kind}")
 
 
 def _page() -> None:
