@@ -107,3 +107,13 @@ def test_names_that_cannot_be_kept_are_refused(name: str) -> None:
     """Empty, control characters, half surrogate pairs and more than 256 bytes raise, naming what it was for."""
     with pytest.raises(InvalidName, match="tag"):
         ids.check_name("tag", name)
+
+
+def test_an_id_may_be_made_by_a_handler_that_interrupts_another() -> None:
+    """Whoever holds the clock's lock may make an id: a signal handler would otherwise wait for its own thread."""
+    before = ids.new_producer_id()
+    with ids._clock.lock:
+        inside = ids.new_producer_id()
+    after = ids.new_producer_id()
+
+    assert before < inside < after

@@ -244,3 +244,16 @@ def test_large_strings_are_cut_into_events_that_fit(logger: Logger, home_path: P
 
     assert [point.step for point in journals.points(home_path)] == list(range(60))
     assert max(sizes) <= 400_000
+
+
+@pytest.mark.parametrize(("one", "other"), [("loss", "Loss"), ("caf\u00e9", "cafe\u0301")])
+def test_names_that_look_alike_are_told_once(
+    logger: Logger, caplog: pytest.LogCaptureFixture, one: str, other: str
+) -> None:
+    """Two metrics that differ in case or encoding stay two, and one warning names both; other names are silent."""
+    for name in (one, "accuracy", other, other, one):
+        logger.log(name, 0.5)
+
+    assert [record.getMessage() for record in caplog.records] == [
+        f"metrics {one!r} and {other!r} differ only in case or in how they are encoded; they are kept as two metrics"
+    ]

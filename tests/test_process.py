@@ -290,3 +290,20 @@ def test_a_collected_run_closes_its_producer(home_path: Path) -> None:
     assert ended.status == 0, ended.err
     assert "staging" not in ended.out
     assert steps(home_path) == [1]
+
+
+def test_a_started_run_imports_nothing_more(home_path: Path) -> None:
+    """What logging needs is there when start_logging returns: a fork beside an import would leave a child waiting."""
+    text = """
+    Experiment(Workspace(), 'e').start_logging(run_id='forking')
+    run = Run(Experiment(Workspace(), 'e'), 'forking')
+    before = set(sys.modules)
+    for value in (0.5, 1, True, None, 'text', 2**70): run.log(type(value).__name__ + str(value), value)
+    run.tag('k', 'v')
+    run.complete()
+    print(*sorted(set(sys.modules) - before))
+    """
+
+    ended = scripts.execute(home_path, text)
+
+    assert (ended.status, ended.out.split()) == (0, []), ended.err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import mmap
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -113,6 +114,32 @@ def test_a_side_file_without_a_place_is_unavailable(tmp_path: Path) -> None:
     """A folder that is not there raises JournalUnavailable, naming the file."""
     with pytest.raises(JournalUnavailable, match="names"):
         ring.SideWriter(tmp_path / "gone" / "names")
+
+
+@pytest.mark.parametrize("n_left", [30, 5])
+def test_a_cut_short_record_leaves_whole_ones_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_left: int
+) -> None:
+    """After a write that failed nothing of it stays, and a file that has become shorter is not filled with zeros."""
+    path = tmp_path / "names"
+    writer = ring.SideWriter(path)
+    writer.append(b"x" * 22)
+    real = os.write
+
+    def failing(fd: int, data: bytes) -> int:
+        n_written = real(fd, data[:7])
+        os.ftruncate(fd, n_left)
+        return n_written
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", failing)
+        with pytest.raises(JournalUnavailable, match="cut short"):
+            writer.append(b"y" * 22)
+    writer.close()
+
+    assert path.read_bytes().rstrip(b"\0") == path.read_bytes()
+    assert ring.read_side(path) == ([b"x" * 22] if n_left == 30 else [])
+    assert path.stat().st_size == n_left
 
 
 @given(st.builds(Series, st.integers(0, 2**60), NAMES, st.none() | TEXTS, st.sampled_from(FORMS), TEXTS))

@@ -7,10 +7,14 @@ import shutil
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from kafka.errors import KafkaTimeoutError
 
+from runstream import courier
 from runstream.outbox import Outbox, read_mark, write_mark
 from runstream.sender import Sender, sync
 from runstream_consumer import archive
@@ -285,8 +289,6 @@ def test_damage_in_the_middle_is_stepped_over_and_kept(
 
 def test_what_is_in_flight_is_bounded(log: EventLog, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """Kafka's client takes any amount; the courier hands it no more than the bound before it hears back."""
-    from runstream import courier
-
     monkeypatch.setattr(courier, "IN_FLIGHT_BYTES", 1 << 20)
     monkeypatch.setattr(courier, "_TAKE_BYTES", 1 << 18)
     writer = Writer(home)
@@ -306,6 +308,87 @@ def test_what_is_in_flight_is_bounded(log: EventLog, home: Home, monkeypatch: py
 
     assert 0 < highest < (1 << 20) + (1 << 18)
     assert values(log, Topic.LOGS) == writer.events[Topic.LOGS]
+
+
+def test_results_of_a_dropped_link_do_not_count(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an old link says after it was replaced neither moves the mark nor frees room: its frames are sent again."""
+    links: list[FakeLink] = []
+
+    def make(*_: object) -> FakeLink:
+        links.append(FakeLink())
+        return links[-1]
+
+    monkeypatch.setattr(courier, "_link_class", lambda: make)
+    writer = Writer(home)
+    writer.tag(3)
+    care = courier.Courier(settings_for("nowhere:1", "p"))
+    care.add(courier.Ward(Outbox(writer.folder)))
+    care.step(0)
+    first, second, third = (sent.done for sent in links[0].sent)
+    first(None)
+    second(KafkaTimeoutError("expired"))
+    care.step(0)
+    acked = care.acked(writer.folder.producer_id)
+
+    def is_sent_again() -> bool:
+        care.step(0.01)
+        return len(links) == 2 and len(links[1].sent) == 2
+
+    until(is_sent_again, what="the rest is sent again")
+    in_flight_bytes = care._in_flight_bytes
+    # The old client tells of its last record only now.
+    third(None)
+    second(None)
+    care.step(0)
+
+    assert (acked, care.acked(writer.folder.producer_id)) == (1, 1)
+    assert care._in_flight_bytes == in_flight_bytes
+    assert [sent.frame for sent in links[1].sent] == [1, 2]
+    for sent in links[1].sent:
+        sent.done(None)
+    care.step(0)
+    assert care.acked(writer.folder.producer_id) == 3
+    care.close()
+    assert [link.is_closed for link in links] == [True, True]
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """One frame that a link was given."""
+
+    frame: int
+    done: Callable[[BaseException | None], None]
+
+
+@dataclass(slots=True)
+class FakeLink:
+    """Takes everything and answers when the test says so."""
+
+    sent: list[Handed] = field(default_factory=list)
+    is_closed: bool = False
+
+    def send(self, topic: Topic, run_id: str, frame: int, value: bytes, done: Callable[..., None]) -> None:
+        """Note the frame; the test calls `done`."""
+        assert (topic, run_id, value) == (Topic.TAGS, "run", value)
+        self.sent.append(Handed(frame, done))
+
+    def close(self) -> None:
+        """Note that it was let go of."""
+        self.is_closed = True
+
+
+def test_a_handler_may_add_an_outbox_while_one_is_being_added(home: Home) -> None:
+    """`add` waits for no lock: whoever interrupts it in the middle adds its own, and one thread sends both."""
+    sender = Sender(settings_for(f"127.0.0.1:{free_port()}", "p"), home)
+    before = set(threading.enumerate())
+    with sender._is_started:
+        sender.add(Writer(home).folder, lambda _: None)
+    sender.add(Writer(home).folder, lambda _: None)
+    sender.add(Writer(home).folder, lambda _: None)
+
+    senders = [thread for thread in set(threading.enumerate()) - before if thread.name == "runstream-sender"]
+    sender.close(30)
+    assert len(senders) == 1
 
 
 def test_waiting_without_a_broker_ends_with_the_cause(home: Home) -> None:

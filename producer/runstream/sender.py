@@ -44,7 +44,8 @@ class Sender:
         self._courier = Courier(settings)
         self._home = home
         self._closing = threading.Event()
-        self._lock = threading.Lock()
+        # Taken once and never waited for: a signal handler that logs may come in the middle of `add`.
+        self._is_started = threading.Lock()
         self._thread: threading.Thread | None = None
 
     @property
@@ -61,10 +62,9 @@ class Sender:
                 the journal is closed, all of it acknowledged and the folder's lock let go, the folder is removed.
         """
         self._courier.add(Ward(Outbox(folder, trim), removes=True))
-        with self._lock:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="runstream-sender", daemon=True)
-                self._thread.start()
+        if self._is_started.acquire(blocking=False):
+            self._thread = threading.Thread(target=self._run, name="runstream-sender", daemon=True)
+            self._thread.start()
 
     def wake(self, producer_id: str) -> None:
         """Say that this producer's journal has grown; returns at once."""

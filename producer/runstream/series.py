@@ -5,10 +5,12 @@ from __future__ import annotations
 import itertools
 import operator
 import sys
+import unicodedata
 from collections.abc import Callable
 from mmap import mmap
 from typing import TypeAlias
 
+from runstream import notices
 from runstream_schemas.errors import InvalidName, InvalidStep, MetricFormClash, TooLarge
 from runstream_schemas.events import Series
 from runstream_schemas.ids import check_name
@@ -67,6 +69,7 @@ class SeriesTable:
         self._numbers = itertools.count()
         self._codes: dict[tuple[str, str | None], int] = {}
         self._forms: dict[str, str] = {}
+        self._spellings: dict[str, str] = {}
         self._words: dict[int, dict[str, int]] = {kind: {} for _, kind in PACKERS.values()}
         self.by_code: dict[int, Series] = {}
         self.n_changes = 0
@@ -110,12 +113,21 @@ class SeriesTable:
         """Let everybody use a registered series; the fast tables come last."""
         if series.code in self.by_code:
             self.n_changes += 1
+        else:
+            self._look_for_twin(series.name)
         self.by_code[series.code] = series
         self._codes[series.name, series.column_name] = series.code
         self._forms.setdefault(series.name, series.form)
         if series.form == "scalar":
             for kind, words in self._words.items():
                 words[series.name] = pack_code(series.code, kind)
+
+    def _look_for_twin(self, name: str) -> None:
+        """Tell once of two metrics whose names look alike: nobody means both "Loss" and "loss"."""
+        other = self._spellings.setdefault(unicodedata.normalize("NFKC", name).casefold(), name)
+        if other != name:
+            text = "metrics %r and %r differ only in case or in how they are encoded; they are kept as two metrics"
+            notices.once(("alike", other, name), text, other, name)
 
     def describes(self, name: str, description: str) -> bool:
         """Tell whether the scalar metric *name* is known with this description."""

@@ -38,10 +38,13 @@ def _hash(*parts: str | None) -> int:
 
 
 class _Clock:
-    """The last UUIDv7 given out; a forked child starts with a fresh lock."""
+    """The last UUIDv7 given out; a forked child starts with a fresh lock.
+
+    The lock may be taken again by its holder: a signal handler that makes an id may have interrupted another.
+    """
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()
         self.last = 0
 
     def next(self) -> int:
@@ -50,15 +53,17 @@ class _Clock:
         # Half of the counter's range stays free, so that a busy or standing clock can count on.
         fresh = now | int.from_bytes(os.urandom(10), "big") & ((1 << (_COUNTER_BITS - 1)) - 1)
         with self.lock:
-            self.last = fresh if fresh > self.last else self.last + 1
-            return self.last
+            # A step of its own, so that an interrupted call and the one that interrupts it differ.
+            value = fresh if fresh > self.last else self.last + 1 + (fresh & 0xFFFF_FFFF)
+            self.last = max(self.last, value)
+            return value
 
 
 _clock = _Clock()
 
 
 def _after_fork() -> None:
-    _clock.lock = threading.Lock()
+    _clock.lock = threading.RLock()
     # Parent and child must not count on from one value.
     _clock.last += int.from_bytes(os.urandom(8), "big")
 

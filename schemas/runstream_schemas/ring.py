@@ -26,6 +26,7 @@ import json
 import os
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from struct import Struct
 from typing import Protocol
@@ -153,11 +154,17 @@ class SideWriter:
             if os.write(self._fd, data) != len(data):
                 raise OSError("the record was cut short")
         except OSError as e:
-            os.ftruncate(self._fd, self._size)
+            self._cut()
             raise JournalUnavailable(str(self._path), e) from e
         self._size += len(data)
         self.n_records += 1
         return self.n_records - 1
+
+    def _cut(self) -> None:
+        """Take away what a failed write left; a file that is shorter than we wrote must not be filled up with zeros."""
+        with suppress(OSError):
+            self._size = min(self._size, os.fstat(self._fd).st_size)
+            os.ftruncate(self._fd, self._size)
 
     def close(self) -> None:
         """Close the file; nothing is written by it."""
