@@ -176,6 +176,73 @@ def test_a_table_shows_control_characters_as_blanks() -> None:
     assert lines == ["tag", "───────", "a b [2J"]
 
 
+def test_a_table_narrows_its_widest_columns_to_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal of 40 columns no line is longer, wide characters included; in a pipe nothing is cut."""
+    monkeypatch.setenv("COLUMNS", "40")
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True  # type: ignore[method-assign]
+    rows = [["291eaecf-abce-4aa1-ad78-6f40d6694fc0", 1, "손실" * 10]]
+
+    printing.write(["run_id", "number", "name"], rows, "table", terminal)
+
+    assert [line.split()[0] for line in terminal.getvalue().splitlines()] == ["run_id", "─" * 15, "291eaecf-abce-…"]
+    assert terminal.getvalue().splitlines()[-1].endswith("손실손실손실손…")
+    assert str(rows[0][0]) in shown(["run_id", "number", "name"], rows, "table")
+
+
+@pytest.mark.parametrize("command", ["runs", "up", "consume", "sync", "token", "show x", "tail x", "sql x"])
+def test_a_home_that_is_a_file_is_refused_by_every_command(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file in the place of the home, or above it, ends with 2 before anything starts."""
+    file = tmp_path / "file"
+    file.touch()
+
+    for home in (file, file / "below"):
+        assert main(["--home", str(home), *command.split()]) == exits.USAGE
+        [line] = capsys.readouterr().err.splitlines()
+        assert line.startswith(f"runstream: RUNSTREAM_HOME='{home}': ")
+
+
+def test_an_error_of_the_system_is_told_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the operating system refuses ends with 1, the file's name and its words; not with a traceback."""
+
+    def refuse(options: object) -> int:
+        raise PermissionError(13, "Permission denied", "/some/token")
+
+    monkeypatch.setattr("runstream.cli.check.version", refuse)
+
+    assert main(["version"]) == exits.FAILED
+    assert capsys.readouterr().err == "runstream: /some/token: Permission denied\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["runs", "--limit", "-1"], "'-1' is no number from 0 on"),
+        (["tail", "x", "--lines", "ten"], "'ten' is no number from 0 on"),
+        (["consume", "--port", "abc"], "'abc' is no port"),
+        (["up", "--port", "70000"], "'70000' is no port"),
+        (["sync", "--timeout", "nan"], "'nan' is no number of seconds"),
+    ],
+)
+def test_a_wrong_number_is_told_in_words(arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A count, a port or a time that is none ends with 2 and says what it may be."""
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+
+    assert ended.value.code == exits.USAGE
+    assert told in capsys.readouterr().err
+
+
+def test_a_consumer_is_told_at_once_that_it_cannot_listen_there(capsys: pytest.CaptureFixture[str]) -> None:
+    """`consume --listen` with another machine's address ends with 2, before the history is opened."""
+    assert main(["consume", "--listen", "192.0.2.1"]) == exits.USAGE
+    assert "is no address of this machine" in capsys.readouterr().err
+
+
 def test_times_are_iso() -> None:
     """A time in JSON is ISO 8601 with its offset."""
     at = datetime(2026, 1, 2, 3, 4, 5, 678000, UTC)

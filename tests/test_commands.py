@@ -8,6 +8,8 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -15,9 +17,13 @@ import pytest
 
 from runstream import Experiment, Run, Workspace
 from runstream.cli import exits, main
-from runstream_consumer.serve import read_server
+from runstream_consumer.fold import Fold
+from runstream_consumer.serve import read_server, serve
+from runstream_consumer.store import Store
+from runstream_schemas.events import Created, RunEvent
 from runstream_schemas.home import Home
 from tests import broker as real
+from tests.folded import items
 from tests.waiting import until
 
 
@@ -65,6 +71,34 @@ def test_runs_filters(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
 
     assert [len(rows) for rows in found] == [1, 0, 0, 1]
     assert main(["runs", "loss <"]) == exits.USAGE
+
+
+def test_runs_are_sorted_by_a_metric_and_by_nothing_unknown(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    """A column, a metric, its minimum and a property sort; any other name ends with 2 and names the nearest."""
+    for known in ("-created_at", "id", "loss", "-min(loss)", "seed"):
+        assert len(json.loads(output(capsys, "runs", "--json", "--sort", known))) == 1
+
+    codes = [main(["runs", "--sort", name]) for name in ("-lss", "created", "creatd_at", "by alpha", "-")]
+    told = capsys.readouterr().err
+
+    assert codes == [exits.USAGE, exits.OK, exits.USAGE, exits.USAGE, exits.USAGE]
+    assert "--sort='-lss': is no column, and no run has such a metric or property; did you mean loss?" in told
+    assert "did you mean created_at" in told
+
+
+def test_a_status_may_be_in_any_case_and_not_misspelt(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    """`--status completed` finds completed runs; a word that is no status ends with 2 and the nearest."""
+    assert len(json.loads(output(capsys, "runs", "--json", "--status", "completed"))) == 1
+
+    assert main(["runs", "--status", "Runing"]) == exits.USAGE
+    assert "did you mean Running?" in capsys.readouterr().err
+
+
+def test_an_empty_list_says_where_it_looked(run: Run, home_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A table without runs is explained on standard error; a script's JSON is just empty."""
+    assert main(["runs", "--experiment", "none"]) == exits.OK
+    assert f"no run of {home_path} matches" in capsys.readouterr().err
+    assert output(capsys, "runs", "--experiment", "none", "--json") == "[]\n"
 
 
 def test_show_takes_the_beginning_of_an_id(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
@@ -119,6 +153,27 @@ def test_tail_follows_a_running_run_to_its_end(tmp_path: Path) -> None:
     assert [json.loads(line)["step"] for line in out.read_text().splitlines()] == [0, 1, 2]
 
 
+def test_tail_of_a_run_that_does_not_respond_says_so_and_ends(
+    home_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of a run that nobody has heard of for two minutes `tail` names the time, and ends with 4."""
+    home = Home(home_path).ensure()
+    store = Store.open(home.history_path, "journal", "journal:test", n_threads=1)
+    fold = Fold(store.load_state())
+    heard_ns = time.time_ns() - 120_000_000_000
+    created = Created(workspace="default", experiment="letters")
+    [(record, event)] = items([RunEvent("quiet", "p-1", 0, heard_ns, created)])
+    store.commit(fold.fold([(replace(record, received_at_ns=heard_ns), event)], heard_ns // 1000))
+    server = serve(store.connection, home)
+
+    code, told = main(["tail", "quiet"]), capsys.readouterr()
+    server.close()
+    store.close()
+
+    assert (code, told.out) == (exits.TRY_AGAIN, "")
+    assert "run quiet is NotResponding: nothing was heard of it since 20" in told.err
+
+
 def test_ctrl_c_ends_tail_quietly(run: Run, tmp_path: Path) -> None:
     """Ctrl-C ends a following `tail` with 130 and no traceback."""
     started = Experiment(Workspace(), "letters").start_logging()
@@ -154,6 +209,18 @@ def test_sql_that_is_wrong_says_where(run: Run, capsys: pytest.CaptureFixture[st
     assert code == exits.FAILED
     assert "nme" in told
     assert "Traceback" not in told
+
+
+def test_sql_says_in_one_line_that_it_cannot_write(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An output file in a folder that is not there ends with 1 and names the file, whatever its form."""
+    for ending in ("parquet", "csv"):
+        place = tmp_path / "none" / f"x.{ending}"
+        assert main(["sql", "from run", "--output", str(place)]) == exits.FAILED
+        [line] = capsys.readouterr().err.splitlines()
+        assert str(place) in line
+        assert "No such file" in line
 
 
 def test_the_reader_may_close_the_pipe(run: Run) -> None:

@@ -20,6 +20,7 @@ from runstream_schemas.errors import (
     ArtifactNotFound,
     ExtraMissing,
     HistoryUnreachable,
+    InvalidName,
     PropertyExists,
     RunNotFound,
     UnsafePath,
@@ -47,6 +48,27 @@ def test_lists_append(run: Run) -> None:
     run.log_list("empty", [])
     expected = {"one": 1, "many": [0, 1, 4, 0.5, math.nan], "letters": ["a", "b"], "empty": []}
     assert same(dict(sorted(run.get_metrics().items())), dict(sorted(expected.items())))
+
+
+def test_empty_metrics_stand_where_they_were_logged(run: Run) -> None:
+    """Metrics come in the order of their first call, those without a value included."""
+    run.log("z", 1)
+    run.log_list("y", [])
+    run.log_table("x", {"b": [], "a": []})
+    run.log_table("w", {})
+    run.log("v", 2)
+    run.log_list("u", [])
+    metrics = run.get_metrics()
+    assert list(metrics) == ["z", "y", "x", "w", "v", "u"]
+    assert (metrics["y"], metrics["w"], set(metrics["x"])) == ([], {}, {"a", "b"})
+
+
+def test_a_metrics_name_is_checked_when_it_is_read(run: Run) -> None:
+    """get_metrics() with what is no name raises as log() does, instead of asking the history for it."""
+    with pytest.raises(InvalidName, match="no string but int"):
+        run.get_metrics(3)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="a file's name in the run is a string"):
+        run.download_file(None)  # type: ignore[arg-type]
 
 
 def test_rows_make_columns(run: Run) -> None:

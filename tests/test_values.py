@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -171,3 +172,19 @@ def test_uneven_columns_are_refused_with_their_lengths() -> None:
         columns("t", {"x": [1, 2], "y": [1, 2, 3]})
     with pytest.raises(InvalidValue, match="mapping"):
         columns("t", [1, 2])
+
+
+def test_an_integer_that_python_would_not_read_back_is_refused() -> None:
+    """Integers have up to 14,284 bits, within the 4,300 digits that Python converts unasked; longer ones raise."""
+    assert normalise("m", 2**14_284 - 1) == 2**14_284 - 1
+    for number in (2**14_284, -(10**5000)):
+        with pytest.raises(InvalidValue, match="14,284 bits"):
+            normalise("m", number)
+
+
+def test_a_data_frame_is_refused_with_the_call_that_makes_columns_of_it() -> None:
+    """log_table() takes mappings; of a data frame the message says how it becomes one."""
+    frame = pd.DataFrame({"a": [1, 2]})
+    with pytest.raises(InvalidValue, match=r"to_dict\('list'\)"):
+        columns("t", frame)
+    assert columns("t", frame.to_dict("list")) == {"a": [1, 2]}

@@ -159,6 +159,27 @@ def condition(term: Term) -> str:
     return _key_condition(term)
 
 
+def sort_name(sort: str) -> str | None:
+    """
+    Return the metric or property that *sort* names; None for a column of view `run`.
+
+    Raises:
+        FilterError: nothing is named.
+    """
+    key = _sort_key(sort)
+    if _SHORT.get(key, key) in RUN_COLUMNS:
+        return None
+    called = _FIGURE.fullmatch(key)
+    return called[2] if called else key
+
+
+def _sort_key(sort: str) -> str:
+    key = sort.lstrip("-+").strip()
+    if not key:
+        raise FilterError(sort, "names nothing to sort by")
+    return key
+
+
 def sort_expression(sort: str) -> tuple[str, str]:
     """
     Return what to order runs by, and the join that brings it along.
@@ -171,14 +192,11 @@ def sort_expression(sort: str) -> tuple[str, str]:
         FilterError: nothing is named.
     """
     direction = "DESC" if sort.startswith("-") else "ASC"
-    key = sort.lstrip("-+").strip()
-    if not key:
-        raise FilterError(sort, "names nothing to sort by")
-    column = _SHORT.get(key, key)
-    if column in RUN_COLUMNS:
-        return f'r."{column}" {direction} NULLS LAST', ""
+    key, name = _sort_key(sort), sort_name(sort)
+    if name is None:
+        return f'r."{_SHORT.get(key, key)}" {direction} NULLS LAST', ""
     called = _FIGURE.fullmatch(key)
-    figure, name = (called[1], called[2]) if called else ("last", key)
+    figure = called[1] if called else "last"
     join = f"""
     LEFT JOIN (SELECT run_id, {_FIGURES[figure]} AS figure FROM series
                WHERE name = {literal(name)} AND column_name IS NULL AND n > 0 GROUP BY run_id) AS f

@@ -57,7 +57,8 @@ def _read(access: Access, run_id: str, name: str | None) -> list[_Series]:
     # Only series of mixed kinds pay for a kind and a text per point.
     statement = f"""
 WITH own AS MATERIALIZED (
-    SELECT run_key, series_id, producer_id, name, column_name, form, min(first_index) AS first_index
+    SELECT run_key, series_id, producer_id, name, column_name, form, min(first_index) AS first_index,
+           min(sequence) AS first_event
     FROM series_log WHERE {own} AND run_id = {literal(run_id)} {one} GROUP BY ALL),
 p AS (SELECT {columns} FROM point WHERE {own} AND series_id IN (SELECT series_id FROM own)
       UNION ALL SELECT {columns} FROM point_live WHERE {own} AND series_id IN (SELECT series_id FROM own)),
@@ -68,7 +69,8 @@ v AS (SELECT series_id, min(kind) AS low, max(kind) AS high, list(value ORDER BY
 SELECT producer_id, name, column_name, form, low, high, value,
        CASE WHEN low <> high THEN kind END, CASE WHEN has_text THEN text END,
        CASE WHEN form IN ('row', 'table') THEN step END
-FROM own LEFT JOIN v ON v.series_id = own.series_id ORDER BY producer_id, first_place, first_index, name, column_name"""
+FROM own LEFT JOIN v ON v.series_id = own.series_id 
+ORDER BY producer_id, coalesce(first_place, first_index), first_place NULLS FIRST, first_event, name, column_name"""
     rows = access.run(statement, lambda cursor: cursor.fetchall())
     return [
         _Series(producer, metric, column, form, _values(low, high, value, kind, text), step or [])

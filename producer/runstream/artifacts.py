@@ -80,7 +80,7 @@ def opened(path_or_stream: Any) -> Iterator[Readable]:
         descriptor = os.open(path_or_stream, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
-            raise UnsafePath(path=os.fspath(path_or_stream), reason="is no regular file")
+            raise UnsafePath(path=os.fspath(path_or_stream), reason="is no regular file; a folder goes by upload_folder()")
         with open(descriptor, "rb", buffering=0) as file:
             yield file
     elif callable(getattr(path_or_stream, "read", None)):

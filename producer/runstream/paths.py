@@ -14,6 +14,7 @@ from runstream_schemas.errors import UnsafePath
 MAX_PATH_BYTES = 1024
 MAX_SEGMENT_BYTES = 255  # what file systems allow, so that every file can be downloaded again
 
+_ADVICE = "give a relative path with forward slashes"
 _DRIVE = re.compile(r"^[A-Za-z]:")
 
 
@@ -27,9 +28,9 @@ def checked(name: str | os.PathLike[str]) -> str:
             cannot or should not store: a backslash, a drive letter, control characters, a segment that ends
             in a dot or a space.
     """
-    text: object = os.fspath(name)
+    text: object = os.fspath(name) if isinstance(name, os.PathLike) else name
     if not isinstance(text, str):
-        message = f"a file's name in the run is a string, not {type(text).__name__}"
+        message = f"a file's name in the run is a string such as outputs/model.pkl, not {type(text).__name__}"
         raise TypeError(message)
     segments = [segment for segment in text.split("/") if segment not in {"", "."}]
     reason = _objection(text, segments)
@@ -45,15 +46,15 @@ def _objection(text: str, segments: list[str]) -> str:
     except UnicodeEncodeError:
         return "holds half of a surrogate pair and is no valid Unicode"
     if text.startswith("/") or _DRIVE.match(text):
-        return "is absolute"
+        return f"is absolute; {_ADVICE}"
     if "\\" in text:
-        return "holds a backslash"
+        return f"holds a backslash; {_ADVICE}"
     if ".." in segments:
-        return "leaves the run's folder by '..'"
+        return f"leaves the run's folder by '..'; {_ADVICE}"
     if any(unicodedata.category(character) == "Cc" for character in text):
         return "holds a control character"
     if not segments:
-        return "names no file"
+        return f"names no file; {_ADVICE}"
     if any(segment[-1] in ". " for segment in segments):
         return "has a part that ends in a dot or a space"
     if size_bytes > MAX_PATH_BYTES or any(len(segment.encode()) > MAX_SEGMENT_BYTES for segment in segments):

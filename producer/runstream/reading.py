@@ -13,6 +13,7 @@ from urllib.parse import quote
 from runstream import artifacts, paths
 from runstream.config import Config
 from runstream_schemas.errors import ExtraMissing, RunstreamError
+from runstream_schemas.ids import check_name
 from runstream_schemas.topics import Topic
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ class Reader:
 
     def metrics(self, name: str | None = None) -> dict[str, Any]:
         """Return metric -> value, list, or columns, in the order logged; of one metric when *name* is given."""
+        if name is not None:
+            check_name("metric", name)
         with self._history() as history:
             found = history.metrics(self._run_id, name)
             if not found:

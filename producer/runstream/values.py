@@ -8,6 +8,9 @@ from typing import Any, TypeAlias
 from runstream_schemas.errors import InvalidValue, TooLarge
 from runstream_schemas.events import MAX_TEXT_BYTES
 
+MAX_INTEGER_BITS = 14_284
+"""Within the 4,300 decimal digits that Python converts by default; integers beyond 64 bits travel as digits."""
+
 Value: TypeAlias = float | int | bool | str | None
 
 
@@ -24,17 +27,17 @@ def normalise(name: str, value: Any) -> Value:
 
     Raises:
         InvalidValue: nothing that one point can hold, such as a list, an array of several elements, a Decimal
-            or a complex number.
+            or a complex number; an integer of more than 4,300 digits.
         TooLarge: a string of more than 64 KiB of UTF-8.
     """
     kind = type(value)
-    if kind is float or kind is int or kind is bool or value is None:
+    if kind is float or kind is bool or value is None:
         return value  # type: ignore[no-any-return]
     if isinstance(value, str):
         # The base class's own conversion: an enum's __str__ would give the member's name instead of its text.
         return _text(name, str.__str__(value))
     if isinstance(value, int):
-        return int.__index__(value)
+        return _integer(name, int.__index__(value))
     if isinstance(value, float):
         return float.__float__(value)
     item = getattr(kind, "item", None)
@@ -55,6 +58,14 @@ def _element(name: str, value: Any) -> Value:
     if getattr(getattr(element, "dtype", None), "kind", "") == "f":
         return float(element)  # numpy.longdouble gives itself: the nearest double is kept
     raise InvalidValue(name=name, value_type=_type_name(element), reason=_advice(element))
+
+
+def _integer(name: str, number: int) -> int:
+    """Return *number* when Python reads it back from its digits without being told to."""
+    if number.bit_length() > MAX_INTEGER_BITS:
+        reason = f"it has more than {MAX_INTEGER_BITS:,} bits: log it as a float, or store it with upload_file()"
+        raise InvalidValue(name=name, value_type="int", reason=reason)
+    return number
 
 
 def _text(name: str, text: str) -> str:
@@ -105,6 +116,8 @@ def columns(name: str, table: object) -> dict[str, list[Value]]:
     """
     if not isinstance(table, Mapping):
         reason = "log_table() takes a mapping from column names to lists"
+        if callable(getattr(table, "to_dict", None)):
+            reason += ": for a data frame, table.to_dict('list')"
         raise InvalidValue(name=name, value_type=_type_name(table), reason=reason)
     listed_columns = {column: _column(f"{name}.{column}", cells) for column, cells in table.items()}
     lengths = {column: len(cells) for column, cells in listed_columns.items()}
@@ -135,4 +148,4 @@ def _advice(value: Any) -> str:
         return "decode it to a string, or store it with upload_file()"
     if isinstance(value, Iterable):
         return "it holds several values: use log_list(), or log_row() with a name for each"
-    return "convert it first, for example with float() or str()"
+    return "convert it first, for example with float() or str(): a point is a number, string, bool or None"

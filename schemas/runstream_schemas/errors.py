@@ -143,7 +143,7 @@ class InvalidName(RunstreamError, ValueError):
 class InvalidValue(RunstreamError, TypeError):
     """A value of a type that a metric cannot hold."""
 
-    message = "{name!r} cannot be given a value of type {value_type}: {reason}; log a number, string, bool or None"
+    message = "{name!r} cannot be given a value of type {value_type}: {reason}"
     name: str
     value_type: str
     reason: str
@@ -170,7 +170,7 @@ class TooLarge(RunstreamError, ValueError):
 
 @dataclass(eq=False)
 class MetricFormClash(RunstreamError, ValueError):
-    """One metric name used for two forms (scalar, list, row, table, image)."""
+    """One metric name used for two forms (scalar, list, row, table, image, chart)."""
 
     message = "metric {name!r} was logged as {other} and cannot also be {form}; use another name"
     name: str
@@ -191,7 +191,7 @@ class PropertyExists(RunstreamError, ValueError):
 class UnsafePath(RunstreamError, ValueError):
     """An artifact path that would leave its folder, or cannot be kept on every system."""
 
-    message = "path {path!r} {reason}; give a relative path with forward slashes"
+    message = "path {path!r} {reason}"
     path: str
     reason: str
 
@@ -217,6 +217,9 @@ class ConfigError(RunstreamError, ValueError):
     name: str
     value: str
     reason: str
+
+    def __str__(self) -> str:
+        return super().__str__() if self.value else f"{self.name} {self.reason}"
 
 
 @dataclass(eq=False)

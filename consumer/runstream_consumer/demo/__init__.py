@@ -40,7 +40,9 @@ def run(serve: bool, port: int | None = None, may_open_browser: bool = True) -> 
         if not serve or server is None:
             print(f"Training is done; `runstream --home {home} up` shows it.", flush=True)
             return 0
-        print("Training is done; the dashboard stays. Ctrl-C ends it.", flush=True)
+        told = read_server(config.read().home)
+        where = f" at {told.dashboard}" if told and told.dashboard else ""
+        print(f"Training is done; the dashboard stays{where}. Ctrl-C ends it.", flush=True)
         return server.wait()
     except KeyboardInterrupt:
         return 0

@@ -39,12 +39,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code, one of runstream.cli.exits.
     """
     try:
-        options = parser.build().parse_args(arguments)
+        options = parser.build().parse_args(parser.falling(sys.argv[1:] if arguments is None else arguments))
         if options.home is not None:
             # One switch for this process, its threads and the processes that it starts.
             os.environ["RUNSTREAM_HOME"] = str(options.home)
         if not options.lenient:
             refuse_unknown_settings()
+            refuse_a_file_as_home()
         code = options.call(options)
         # Here and not at exit, where a reader that has gone could only be complained about.
         sys.stdout.flush()
@@ -63,6 +64,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return told(missing_extra(error))
     except RunstreamError as error:
         return told(error)
+    except OSError as error:
+        return complained(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+    except Exception as error:
+        # DuckDB's own, of a file that it cannot write: it is not imported here, a base install lacks it.
+        if not type(error).__module__.endswith("duckdb"):
+            raise
+        return complained(str(error).partition("\n")[0])
     assert isinstance(code, int)
     return code
 
@@ -76,6 +84,26 @@ def refuse_unknown_settings() -> None:
     """
     for name, nearest in settings.unknown(os.environ):
         raise UnknownSetting(name, nearest)
+
+
+def refuse_a_file_as_home() -> None:
+    """
+    Raise for a home that can never be one, before anything is looked for in it.
+
+    Raises:
+        ConfigError: RUNSTREAM_HOME is a file, or lies below one.
+    """
+    home = settings.parse(os.environ).home
+    place = next(path for path in (home, *home.parents) if os.path.lexists(path))
+    if not place.is_dir():
+        what = "is no folder" if place == home else f"cannot be made: {place} is no folder"
+        raise ConfigError("RUNSTREAM_HOME", str(home), f"{what}; name another one, here with --home FOLDER")
+
+
+def complained(text: str) -> int:
+    """Print what the system said on standard error; return the exit code of a failure."""
+    print(f"runstream: {text}", file=sys.stderr)
+    return FAILED
 
 
 def missing_extra(error: ModuleNotFoundError) -> ExtraMissing:

@@ -11,15 +11,16 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from runstream.cli import printing
-from runstream.cli.exits import OK
+from runstream.cli.exits import OK, TRY_AGAIN
 from runstream.cli.reading import history, resolved
 from runstream_schemas.errors import HistoryUnreachable
 
 if TYPE_CHECKING:
-    from runstream_consumer.history import History
+    from runstream_consumer.history import History, RunRow
 
 POLL_S = 1.0
 TERMINAL = ("Completed", "Failed", "Canceled")
+SILENT = "NotResponding"
 COLUMNS = ("logged_at", "step", "name", "column_name", "value")
 
 
@@ -69,22 +70,35 @@ def tail(options: argparse.Namespace) -> int:
     while True:
         try:
             with history() as past:
-                while not _follow(follower, past, options.json):
+                while (run := _follow(follower, past, options.json)).status not in (*TERMINAL, SILENT):
                     pause.wait(POLL_S)
-            return OK
+            return _ended(run)
         except HistoryUnreachable:
             # The consumer is being started again: the follower knows where it was.
             pause.wait(POLL_S)
 
 
-def _follow(follower: Follower, past: History, is_json: bool) -> bool:
-    """Print what is new; return whether that was the end."""
+def _ended(run: RunRow) -> int:
+    """Return the exit code of a tail that has come to the run's end, or to its silence, which is told."""
+    if run.status != SILENT:
+        return OK
+    seen = f"{run.last_seen_at.astimezone():%Y-%m-%d %H:%M:%S}"
+    print(
+        f"runstream: run {run.run_id} is {SILENT}: nothing was heard of it since {seen}, "
+        "so its process is dead, stopped or cut off; call `runstream tail` again once it is back",
+        file=sys.stderr,
+    )
+    return TRY_AGAIN
+
+
+def _follow(follower: Follower, past: History, is_json: bool) -> RunRow:
+    """Print what is new; return the run as it was before."""
     # Asked before the points: what a run logged before it ended is then certainly among them.
-    has_ended = past.run(follower.run_id).status in TERMINAL
+    run = past.run(follower.run_id)
     for point in follower.new(past):
         _print_point(point, is_json)
     sys.stdout.flush()
-    return has_ended
+    return run
 
 
 class Follower:

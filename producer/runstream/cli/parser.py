@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from runstream.cli import check, exits, following, pipeline, processes, reading
@@ -132,7 +132,7 @@ def _pipeline(commands: Commands[argparse.ArgumentParser]) -> None:
         *FOLDING,
     )
     sync.add_argument("--to-kafka", action="store_true", help="send embedded journals to RUNSTREAM_BROKERS as well")
-    sync.add_argument("--timeout", type=float, default=300.0, metavar="S", help="seconds to wait for Kafka (300)")
+    sync.add_argument("--timeout", type=_seconds, default=300.0, metavar="S", help="seconds to wait for Kafka (300)")
     token = _command(commands, "token", pipeline.token, "Print this home's token, which lets readers attach", "HOME")
     token.add_argument("--rotate", action="store_true", help="make a new one first; attached readers must reconnect")
 
@@ -145,9 +145,11 @@ def _reading(commands: Commands[argparse.ArgumentParser]) -> None:
     runs.add_argument("--workspace", help="only this one")
     runs.add_argument("--experiment", help="only this one")
     runs.add_argument("--status", action="append", default=[], help="only this one; may be repeated")
-    runs.add_argument("--sort", default="-created_at", help="a column, with - for falling (-created_at)")
+    runs.add_argument(
+        "--sort", default="-created_at", help="a column, a metric or a property; - before it: falling (-created_at)"
+    )
     runs.add_argument("--metric", action="append", default=[], metavar="NAME", help="add its last value; repeatable")
-    runs.add_argument("--limit", type=int, default=50, metavar="N", help="at most so many (50)")
+    runs.add_argument("--limit", type=_count, default=50, metavar="N", help="at most so many (50)")
     _format(runs)
     show = _command(
         commands, "show", following.show, "Show one run: status, tags, properties, metrics, files", *READING
@@ -157,7 +159,7 @@ def _reading(commands: Commands[argparse.ArgumentParser]) -> None:
     tail = _command(commands, "tail", following.tail, "Follow one run's points in the terminal until it ends", *READING)
     tail.add_argument("run", metavar="RUN", help="its id, or a beginning that no other run has")
     tail.add_argument("--metric", action="append", default=[], metavar="NAME", help="only this one; may be repeated")
-    tail.add_argument("--lines", type=int, default=10, metavar="N", help="start with the last N points (10)")
+    tail.add_argument("--lines", type=_count, default=10, metavar="N", help="start with the last N points (10)")
     tail.add_argument("--json", action="store_true", help="one JSON object a point")
     sql = _command(
         commands,
@@ -194,8 +196,34 @@ def _check(commands: Commands[argparse.ArgumentParser]) -> None:
     version.set_defaults(lenient=True)
 
 
+def falling(arguments: Sequence[str]) -> list[str]:
+    """Return the arguments with `--sort -loss` as `--sort=-loss`: argparse takes what begins with - for an option."""
+    joined: list[str] = []
+    for argument in arguments:
+        if joined and joined[-1] == "--sort" and argument.startswith("-") and not argument.startswith("--"):
+            joined[-1] += f"={argument}"
+        else:
+            joined.append(argument)
+    return joined
+
+
 def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port < 65536:
-        raise argparse.ArgumentTypeError(f"{text} is no port; take one from 0 to 65535")
-    return port
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port; take one from 0 to 65535")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 on")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds from 0 on")
+    return seconds

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import shutil
 import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
@@ -14,6 +15,9 @@ Row = Sequence[object]
 
 NOTHING = "–"
 """A missing value in a table; in JSON it is null, in CSV an empty field."""
+
+NARROWEST = 8
+"""A column is not narrowed below this to fit a terminal: of a run's id so much still finds it."""
 
 CELL_WIDTH = 60
 """A longer cell is cut in a table: the other formats hold it whole."""
@@ -40,15 +44,38 @@ def write(columns: Sequence[str], rows: Iterable[Row], form: str, out: TextIO) -
 
 def _write_table(columns: Sequence[str], rows: Sequence[Row], out: TextIO) -> None:
     cells = [[cell(value) for value in row] for row in rows]
-    widths = [max(map(_width, column)) for column in zip(columns, *cells, strict=True)]
+    widths = _fitting([max(map(_width, column)) for column in zip(columns, *cells, strict=True)], out)
     right = [
         any(isinstance(value, (int, float)) for value in column)
         and all(value is None or isinstance(value, (int, float)) for value in column)
         for column in (zip(*rows, strict=True) if rows else [()] * len(columns))
     ]
     for line in (columns, ["─" * width for width in widths], *cells):
-        padded = [_padded(text, width, is_right) for text, width, is_right in zip(line, widths, right, strict=True)]
+        padded = [
+            _padded(_cut(text, width), width, is_right)
+            for text, width, is_right in zip(line, widths, right, strict=True)
+        ]
         out.write("  ".join(padded).rstrip() + "\n")
+
+
+def _fitting(widths: list[int], out: TextIO) -> list[int]:
+    """Narrow the widest columns until a line fits the terminal; in a file or a pipe nothing is cut for width."""
+    if not out.isatty():
+        return widths
+    room = shutil.get_terminal_size().columns - 2 * (len(widths) - 1)
+    fitting = list(widths)
+    while sum(fitting) > room and max(fitting) > NARROWEST:
+        fitting[fitting.index(max(fitting))] -= 1
+    return fitting
+
+
+def _cut(shown: str, width: int) -> str:
+    """Return what fits into *width* terminal columns; what is cut ends in an ellipsis."""
+    if _width(shown) <= width:
+        return shown
+    while _width(shown) > width - 1:
+        shown = shown[:-1]
+    return shown + "…"
 
 
 def _write_json(columns: Sequence[str], rows: Sequence[Row], out: TextIO) -> None:

@@ -11,7 +11,7 @@ import threading
 import time
 from contextlib import suppress
 
-from runstream.cli import serving
+from runstream.cli import ports, serving
 from runstream.cli.exits import OK, TRY_AGAIN
 from runstream_schemas import settings
 from runstream_schemas.errors import ConfigError, ExtraMissing
@@ -82,6 +82,8 @@ def consume(options: argparse.Namespace) -> int:
     require("`runstream consume`", "consumer", "duckdb", "prometheus_client", "structlog")
     from runstream_consumer import commands, config
 
+    # Told now, in terms of the options, and not by the server after the tables are open.
+    ports.choose(options.listen, options.port)
     setup = config.read(listen=options.listen, port=options.port, monitor_port=options.monitor_port)
     return OK if commands.consume(setup) else TRY_AGAIN
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import os
 import sys
 from contextlib import AbstractContextManager
@@ -19,6 +20,7 @@ from runstream_schemas.home import Home
 if TYPE_CHECKING:
     from runstream_consumer.history import History
 
+STATUSES = ("Running", "Completed", "Failed", "Canceled", "NotResponding")
 
 CONNECT = """\
 -- DuckDB {version} and no other: its remote protocol does not talk to other versions.
@@ -38,11 +40,13 @@ def history() -> AbstractContextManager[History]:
 def runs(options: argparse.Namespace) -> int:
     """Print one line a run."""
     with history() as past:
+        _check_sort(past, options.sort)
+        statuses = [_status(past, status) for status in options.status]
         page = past.runs(
             options.filter,
             workspace=options.workspace,
             experiment=options.experiment,
-            status=tuple(options.status),
+            status=tuple(statuses),
             sort=options.sort,
             page_size=options.limit,
             metrics=tuple(options.metric),
@@ -58,7 +62,54 @@ def runs(options: argparse.Namespace) -> int:
     printing.write(columns, rows, options.format, sys.stdout)
     if options.format == "table" and page.total > len(rows):
         print(f"{len(rows)} of {page.total} runs; --limit shows more", file=sys.stderr)
+    if options.format == "table" and not page.total:
+        _tell_why_none(options)
     return OK
+
+
+def _tell_why_none(options: argparse.Namespace) -> None:
+    """Say on standard error why a list is empty: a wrong home looks like one in which nothing was logged."""
+    parsed = settings.parse(os.environ)
+    where = parsed.server or parsed.home
+    is_narrowed = options.filter or options.workspace or options.experiment or options.status
+    told = f"no run of {where} matches" if is_narrowed else f"{where} has no runs yet"
+    print(f"runstream: {told}", file=sys.stderr)
+
+
+def _check_sort(past: History, sort: str) -> None:
+    """
+    Refuse to sort by what no run has: the order would silently be another.
+
+    Raises:
+        ConfigError: *sort* is no column, metric or property; the message names the nearest.
+    """
+    from runstream_consumer.filters import RUN_COLUMNS, sort_name
+
+    name = sort_name(sort)
+    if name is None:
+        return
+    rows = past.sql("select name from series where column_name is null union select key from property").fetchall()
+    known = [str(row[0]) for row in rows]
+    if name not in known:
+        near = difflib.get_close_matches(name, [*RUN_COLUMNS, *known], 3)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"columns are {', '.join(RUN_COLUMNS)}"
+        raise ConfigError("--sort", sort, f"is no column, and no run has such a metric or property; {hint}")
+
+
+def _status(past: History, status: str) -> str:
+    """
+    Return a status as it is written, whatever its case.
+
+    Raises:
+        ConfigError: there is no such status, and no run has it.
+    """
+    rows = past.sql("select distinct status from run").fetchall()
+    known = {name.lower(): name for name in (*STATUSES, *(str(row[0]) for row in rows))}
+    if status.lower() not in known:
+        near = difflib.get_close_matches(status.lower(), known, 1)
+        hint = f"did you mean {known[near[0]]}?" if near else f"take one of {', '.join(known.values())}"
+        raise ConfigError("--status", status, f"is no status of a run; {hint}")
+    return known[status.lower()]
 
 
 def resolved(past: History, run: str) -> str:
