@@ -6,8 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-_HEAD: Final = re.compile(r"^(?: {2}\+ Exception Group )?Traceback \(most recent call last\):[ ]*\n", re.MULTILINE)
-_ERROR: Final = re.compile(r"^(?: {2}\| )?([A-Za-z_][\w.]*)(?:: ?(.*))?$", re.MULTILINE)
+_HEAD: Final = re.compile(r"^( {2}\+ Exception Group )?Traceback \(most recent call last\):[ ]*\n", re.MULTILINE)
+_ERROR: Final = re.compile(r"([A-Za-z_][\w.]*)(?:: ?(.*))?")
+_GROUPED: Final = "  | "
 # A SyntaxError of the script itself has no head.
 _HEADLESS: Final = re.compile(
     r'^ {2}File ".*", line \d+\n(?: {4}.*\n)*((?:Syntax|Indentation|Tab)Error): (.*)$', re.MULTILINE
@@ -31,35 +32,37 @@ class Told:
 
 def last(text: str) -> Told | None:
     """Return the exception at the end of *text*; None when it does not end in one."""
-    heads = [match.start() for match in _HEAD.finditer(text)]
-    headless = list(_HEADLESS.finditer(text))
+    heads = list(_HEAD.finditer(text))
     if not heads:
+        headless = list(_HEADLESS.finditer(text))
         return _told(text, headless[-1].start(), headless[-1].start(1)) if headless else None
-    start = heads.pop()
-    line = _error_line(text, start)
+    head = heads.pop()
+    start, prefix = head.start(), _GROUPED if head[1] else ""
+    line = _error_line(text, head.end(), prefix)
     if line is None:
         return None
     while heads and text[:start].endswith(_LINKS):
-        start = heads.pop()
-    return _told(text, start, line)
+        start = heads.pop().start()
+    return _told(text, start, line, prefix)
 
 
-def _error_line(text: str, head: int) -> int | None:
+def _error_line(text: str, at: int, prefix: str) -> int | None:
     """Return where the line with the exception begins: the first one behind the frames that is not indented."""
-    at = text.index("\n", head) + 1
     while at < len(text):
         end = text.find("\n", at)
         line = text[at : len(text) if end < 0 else end]
-        if line and not line.startswith((" ", "\t")):
-            return at
+        told = line.removeprefix(prefix)
+        if told and line.startswith(prefix) and not told.startswith((" ", "\t")):
+            return at + len(prefix)
         at += len(line) + 1
     return None
 
 
-def _told(text: str, start: int, line: int) -> Told | None:
-    match = _ERROR.match(text, line)
-    behind = text[line:].rstrip().splitlines()
-    if match is None or len(behind) > MAX_LINES_BEHIND:
+def _told(text: str, start: int, line: int, prefix: str = "") -> Told | None:
+    first, *behind = text[line:].rstrip().splitlines()
+    match = _ERROR.fullmatch(first)
+    if match is None or (len(behind) > MAX_LINES_BEHIND and not prefix):
         return None
-    message = "\n".join([match[2] or "", *behind[1:]]).strip()
+    # What follows in a group are the exceptions in it; elsewhere it is the rest of the message.
+    message = "\n".join([match[2] or "", *([] if prefix else behind)]).strip()
     return Told(match[1], message, text[start:].rstrip() + "\n")
