@@ -93,3 +93,9 @@ def test_only_what_changed_is_touched() -> None:
     """The address is changed key by key: set what differs, delete what is gone, leave the rest and foreign keys."""
     query = {"q": "loss", "x": "time", "runs": "a,b"}
     assert address.changes(query, {"q": "loss", "smooth": "0.5"}, address.GRID_NAMES) == {"x": None, "smooth": "0.5"}
+
+
+@given(st.dictionaries(st.text(), st.lists(st.text(), min_size=1).map(tuple)))
+def test_named_choices_keep_any_character(items: dict[str, tuple[str, ...]]) -> None:
+    """Names and choices with commas, colons and percent signs come back as they were."""
+    assert address.items_of(address.items_text(items)) == items

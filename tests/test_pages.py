@@ -13,8 +13,9 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from runstream import Experiment, Workspace
+from runstream_consumer.history import connect
 from runstream_dashboard import server
-from tests.browser import Keep, Stack, View, curve, drawn, free_port, png, points, start
+from tests.browser import Keep, Stack, View, curve, drawn, free_port, png, points, start, start_stack
 from tests.waiting import until
 
 pytestmark = pytest.mark.browser
@@ -228,3 +229,56 @@ def test_pages_fit_every_width_and_scheme(view: View, keep: Keep, width: int, sc
         keep(page, f"{name}-{width}-{scheme}")
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} is too wide"
         page.close()
+
+
+def test_choices_of_the_run_page_live_in_the_address(view: View, tmp_path: Path) -> None:
+    """A link's picture of a series and axes of a table are those shown; a choice goes back into the address."""
+    with start("chosen") as run:
+        for width in (2, 3, 4):
+            picture = tmp_path / f"{width}.png"
+            picture.write_bytes(png(width, 2))
+            run.log_image("Dot", str(picture))
+        run.log_table("Waves", {"angle": [0.0, 1.0], "sine": [0.0, 0.84], "cosine": [1.0, 0.54]})
+    page = view.open(f"/run?run={run.id}&tab=Images&step=Dot%3A2")
+    shown = page.get_by_test_id("stImage").locator("img[alt^=Dot]")
+    until(lambda: shown.evaluate("(it) => it.naturalWidth") == 3, what="the second picture")
+    page.get_by_role("slider").focus()
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_url(lambda url: "step=Dot%3A1" in url)
+    until(lambda: shown.evaluate("(it) => it.naturalWidth") == 2, what="the first picture")
+    page = view.open(f"/run?run={run.id}&tab=Tables&axes=Waves%3Aangle%3Acosine")
+    page.locator("[aria-label='Waves: cosine against angle']").first.wait_for()
+    page.get_by_label("y", exact=True).click()
+    page.get_by_role("option", name="sine", exact=True).click()
+    page.wait_for_url(lambda url: "axes=Waves%3Aangle%3Asine" in url)
+    page.locator("[aria-label='Waves: sine against angle']").first.wait_for()
+
+
+def test_a_journal_that_shrank_is_told_on_the_pipeline_page(
+    chromium: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keep: Keep
+) -> None:
+    """Files removed behind the consumer's back: the page names the journal and what was folded of it."""
+    home = tmp_path / "home"
+    monkeypatch.setenv("RUNSTREAM_HOME", str(home))
+    run = start("shrinks")
+    curve(run, n=50)
+    segment = next((home / "journal").glob("*/*.journal"))
+    short = segment.read_bytes()
+    curve(run, first=50, n=50)
+    with connect(home) as past:
+        assert past.run(run.id).n_points == 100
+    whole = segment.read_bytes()
+    assert len(whole) > len(short)
+    segment.write_bytes(short)
+    stack = start_stack(home)
+    view = View(stack, chromium)
+    try:
+        page = view.open("/pipeline")
+        page.get_by_text("Journals have shrunk").wait_for()
+        keep(page, "pipeline-shrunk")
+    finally:
+        view.close()
+        stack.close()
+        segment.write_bytes(whole)
+        run.complete()
+    assert view.problems == []

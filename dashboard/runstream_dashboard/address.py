@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, cast, get_args
+from urllib.parse import quote, unquote
 
 Axis = Literal["step", "relative", "time"]
 Band = Literal["range", "std"]
@@ -79,6 +80,17 @@ def split(text: str | None) -> tuple[str, ...]:
 def join(parts: tuple[str, ...] | list[str]) -> str:
     """Return the parts as one comma-separated value that `split` reads back."""
     return ",".join(part.replace("%", "%25").replace(",", "%2C") for part in parts)
+
+
+def items_of(text: str | None) -> dict[str, tuple[str, ...]]:
+    """Return named choices, name -> what was chosen, as `items_text` wrote them; what is no item is left out."""
+    parts = [[unquote(part) for part in item.split(":")] for item in split(text)]
+    return {name: tuple(chosen) for name, *chosen in parts if chosen}
+
+
+def items_text(items: Mapping[str, Sequence[str]]) -> str:
+    """Write named choices as one value that `items_of` reads back; names and choices may hold any character."""
+    return join([":".join(quote(part, safe="") for part in (name, *chosen)) for name, chosen in items.items()])
 
 
 def columns_of(text: str | None, first: Sequence[str]) -> list[str]:

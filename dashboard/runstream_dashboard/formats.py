@@ -12,14 +12,14 @@ _DAY = 86400
 
 
 def number(value: float | None) -> str:
-    """Write a value with four significant digits: 0.7377, 12,345, 1.23e-05, NaN, inf; an en dash for None."""
+    """Write a value with four significant digits: 0.7377, 12,345, 1.23e-05, NaN, inf, -0; an en dash for None."""
     if value is None:
         return "–"
     if not math.isfinite(value):
         return "NaN" if math.isnan(value) else ("inf" if value > 0 else "-inf")
     size = abs(value)
     if size == 0:
-        return "0"
+        return "-0" if math.copysign(1, value) < 0 else "0"
     if size < 1e-3 or size >= 1e9:
         mantissa, _, exponent = f"{value:.2e}".partition("e")
         return f"{mantissa}e{int(exponent)}"

@@ -28,6 +28,25 @@ def partition_table(facts: PipelineFacts) -> pd.DataFrame:
     )
 
 
+SHRUNK = (
+    "**Journals have shrunk.** They end before what was folded from them: files were removed, or lost with power. The "
+    "history keeps what it has; rebuilt from the log it would lack the difference. Put the files back from a backup, or "
+    "keep this history file."
+)
+
+
+def shrunk_table(facts: PipelineFacts) -> pd.DataFrame:
+    """Return the journals that end before what was folded from them: whose, folded up to, and where they end now."""
+    folded = {each.partition: each.folded for each in facts.partitions}
+    return pd.DataFrame(
+        {
+            "Journal": list(facts.shrunk),
+            "Folded": [folded.get(producer) for producer in facts.shrunk],
+            "Ends at": list(facts.shrunk.values()),
+        }
+    )
+
+
 def letter_table(letters: Sequence[DeadLetterRow]) -> pd.DataFrame:
     """Return dead letters: when, from where, what is wrong with them."""
     return pd.DataFrame(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -131,8 +132,21 @@ def run_table(
     for column in columns:
         if sparks and column.startswith("metric:") and "spark" not in data:
             data["spark"] = [sparks.get(row.run_id) for row in rows]
-        data[column] = [_value(row, column, now) for row in rows]
+        values = [_value(row, column, now) for row in rows]
+        data[column] = _written(values) if column.startswith("metric:") else values
     return pd.DataFrame(data)
+
+
+def _is_odd(value: object) -> bool:
+    """Say whether a table that holds this number would show another, or nothing: NaN, infinities and -0.0."""
+    return isinstance(value, float) and (not math.isfinite(value) or (value == 0 and math.copysign(1, value) < 0))
+
+
+def _written(values: list[Any]) -> list[Any]:
+    """Return numbers as they are if a table can show all of them, else as the texts that tell them apart."""
+    if not any(map(_is_odd, values)):
+        return values
+    return [None if value is None else formats.number(value) for value in values]
 
 
 def metric_table(metrics: Sequence[MetricInfo]) -> pd.DataFrame:
@@ -189,10 +203,16 @@ def pairs(values: Mapping[str, str | None], what: str) -> pd.DataFrame:
 def columns_table(values: Mapping[str, Sequence[object]]) -> pd.DataFrame:
     """Return a metric's columns as a table; columns of mixed kinds are written as text, as a table needs."""
     frame = pd.DataFrame({name: list(column) for name, column in values.items()})
-    for name in frame.columns:
-        if frame[name].map(type).nunique() > 1:
-            frame[name] = [None if value is None else str(value) for value in frame[name]]
+    for name, column in values.items():
+        if frame[name].map(type).nunique() > 1 or any(map(_is_odd, column)):
+            frame[name] = [_text(value) for value in column]
     return frame
+
+
+def _text(value: object) -> str | None:
+    if value is None:
+        return None
+    return formats.number(value) if isinstance(value, float) and _is_odd(value) else str(value)
 
 
 def event_table(events: Sequence[EventRow]) -> pd.DataFrame:

@@ -61,8 +61,18 @@ def _letter(letter: DeadLetterRow) -> None:
     st.download_button("Download its bytes", letter.value, file_name=name, icon=":material/download:")
 
 
+def _warnings(facts: PipelineFacts) -> None:
+    """Tell what has gone wrong in the log itself, before any figure."""
+    shrunk = pipeline_tables.shrunk_table(facts)
+    if len(shrunk):
+        with st.container(key="rs-shrunk"):
+            st.error(pipeline_tables.SHRUNK, icon=":material/content_cut:")
+            st.dataframe(shrunk, hide_index=True, alt="Journals that end before what was folded from them")
+
+
 def _renewed() -> None:
     facts = live.pipeline(live.tick())
+    _warnings(facts)
     _cards(facts)
     left, right = st.columns([1.5, 1], gap="medium")
     with left:

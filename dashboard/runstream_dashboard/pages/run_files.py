@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from runstream_consumer.history import ArtifactRow, MetricInfo, RunRow
-from runstream_dashboard import files, formats, live, tables
+from runstream_dashboard import address, files, formats, live, tables
 from runstream_dashboard.pages import cells
 
 _IMAGES_A_ROW = 3
@@ -29,9 +29,7 @@ def images_tab(row: RunRow, _metrics: list[MetricInfo]) -> None:
     for place, (name, shots) in zip(cells.grid(len(named), _IMAGES_A_ROW), named.items(), strict=True):
         with place.container(border=True, key=f"rs-image-{name}"):
             st.subheader(name, anchor=False)
-            at = len(shots)
-            if len(shots) > 1:
-                at = st.slider("Logged", 1, len(shots), len(shots), key=f"step-{name}", label_visibility="collapsed")
+            at = _place(name, len(shots)) if len(shots) > 1 else 1
             shot = shots[at - 1]
             data = _bytes(row, shot)
             if data is None:
@@ -39,6 +37,25 @@ def images_tab(row: RunRow, _metrics: list[MetricInfo]) -> None:
             else:
                 st.image(data, width="stretch", alt=f"{name}, logged {formats.moment(shot.logged_at)}")
             st.caption(f"{shot.path} · {formats.moment(shot.logged_at)}")
+
+
+def _place(name: str, n: int) -> int:
+    """Draw the slider over the n pictures of a name and return its place, from 1; the newest is not in the address."""
+    key = f"step-{name}"
+    asked = address.items_of(st.query_params.get("step")).get(name, ("",))[0]
+    st.session_state.setdefault(key, min(n, int(asked)) if asked.isdecimal() and int(asked) else n)
+
+    def changed() -> None:
+        places = address.items_of(st.query_params.get("step"))
+        places.pop(name, None)
+        if st.session_state[key] < n:
+            places[name] = (str(st.session_state[key]),)
+        if places:
+            st.query_params["step"] = address.items_text(places)
+        else:
+            st.query_params.pop("step", None)
+
+    return st.slider("Logged", 1, n, key=key, label_visibility="collapsed", on_change=changed)
 
 
 def files_tab(row: RunRow, _metrics: list[MetricInfo]) -> None:

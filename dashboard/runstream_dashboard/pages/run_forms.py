@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from runstream_consumer.history import MetricInfo, RunRow
-from runstream_dashboard import figures, live, style, tables
+from runstream_dashboard import address, figures, live, style, tables
 from runstream_dashboard.pages import cells
 
 _FORMS = ("list", "row", "table")
@@ -42,7 +42,18 @@ def _axes(name: str, values: dict[str, list[object]], axes: tuple[str, str]) -> 
     numeric = figures.numeric_columns(values)
     if len(numeric) <= 2:
         return axes
+    asked = address.items_of(st.query_params.get("axes")).get(name, ())
+    first = asked if len(asked) == 2 and asked[0] in [figures.ROW, *numeric] and asked[1] in numeric else axes
+    x_key, y_key = f"x-{name}", f"y-{name}"
+    st.session_state.setdefault(x_key, first[0])
+    st.session_state.setdefault(y_key, first[1])
+
+    def changed() -> None:
+        chosen = address.items_of(st.query_params.get("axes"))
+        chosen[name] = (st.session_state[x_key], st.session_state[y_key])
+        st.query_params["axes"] = address.items_text(chosen)
+
     left, right = st.columns(2)
-    x = left.selectbox("x", [figures.ROW, *numeric], index=1, key=f"x-{name}")
-    y = right.selectbox("y", numeric, index=1, key=f"y-{name}")
+    x = left.selectbox("x", [figures.ROW, *numeric], key=x_key, on_change=changed)
+    y = right.selectbox("y", numeric, key=y_key, on_change=changed)
     return x, y

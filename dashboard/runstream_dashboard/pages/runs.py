@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -112,7 +112,7 @@ def _columns(place: Any, choice: tables.Choice) -> tuple[str, ...]:
     return tuple(picked)
 
 
-def _config(columns: Sequence[str]) -> dict[str, Any]:
+def _config(columns: Sequence[str], texts: Collection[str]) -> dict[str, Any]:
     c = st.column_config
     config: dict[str, Any] = {
         "dot": c.ImageColumn(" ", width=32),
@@ -120,9 +120,9 @@ def _config(columns: Sequence[str]) -> dict[str, Any]:
     }
     for column in columns:
         kind, _, name = column.partition(":")
-        config[column] = c.NumberColumn(name, format="%.4g") if kind == "metric" else c.TextColumn(name.capitalize())
-        if kind in {"property", "tag"}:
-            config[column] = c.TextColumn(name)
+        config[column] = c.TextColumn(name.capitalize() if kind == "run" else name)
+        if kind == "metric" and column not in texts:
+            config[column] = c.NumberColumn(name, format="%.4g")
     config["run:status"] = c.MultiselectColumn("Status", options=STATES, color=STATE_COLOURS, width=125)
     config["run:tags"] = c.ListColumn("Tags", width=180)
     config["spark"] = c.LineChartColumn("Curve", width=110, help=next(iter(tables.named(columns, "metric")), ""))
@@ -149,10 +149,12 @@ def _table(rows: list[RunRow], columns: tuple[str, ...], when: live.When) -> lis
     before = [index for index, row in enumerate(rows) if row.run_id in set(st.session_state["chosen"])]
     metrics = tables.named(columns, "metric")
     sparks = live.sparklines(when, tuple(row.run_id for row in rows), metrics[0]) if metrics else {}
+    table = tables.run_table(rows, columns, sparks, datetime.now(UTC), style.dark())
+    texts = [str(name) for name in table.columns if any(isinstance(value, str) for value in table[name])]
     event = st.dataframe(
-        tables.run_table(rows, columns, sparks, datetime.now(UTC), style.dark()),
+        table,
         key=f"tbl-{hashlib.md5(ids.encode(), usedforsecurity=False).hexdigest()[:12]}",
-        column_config=_config(columns),
+        column_config=_config(columns, texts),
         hide_index=True,
         row_height=ROW_PX,
         height=min(560, ROW_PX * (len(rows) + 1) + 3),

@@ -1,0 +1,66 @@
+"""What the pages' tables show: numbers that a table would hide, journals that have shrunk."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+
+import pytest
+
+from runstream_consumer.history import MetricStat, PipelineFacts, RunRow, Watermark
+from runstream_consumer.pipeline import PartitionFacts
+from runstream_dashboard import formats, pipeline_tables, tables
+
+NOW = dt.datetime(2026, 1, 2, tzinfo=dt.UTC)
+
+
+def run(value: float | None) -> RunRow:
+    """Return a run whose metric `loss` ended with this value."""
+    stat = MetricStat(1, 1, value, None, 0, value, 0, value, 0)
+    return RunRow("r", "default", "exp", 1, None, "Completed", NOW, NOW, NOW, 1.0, None, None, None, None, None, None,
+                  None, None, None, None, 1, 1, 0, 0, NOW, False, metrics={"loss": stat})  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(-0.0, "-0"), (0.0, "0"), (math.nan, "NaN"), (math.inf, "inf"), (-math.inf, "-inf"), (None, "–"), (0.5, "0.5")],
+)
+def test_numbers_are_told_apart(value: float | None, text: str) -> None:
+    """Every value that can be logged has a text of its own."""
+    assert formats.number(value) == text
+
+
+def test_a_column_of_plain_numbers_stays_numbers() -> None:
+    """So that it is sorted and aligned as numbers."""
+    shown = tables.run_table([run(0.25), run(None)], ["metric:loss"], {}, NOW, dark=False)
+
+    assert shown["metric:loss"].dtype == float
+
+
+@pytest.mark.parametrize(("odd", "text"), [(math.nan, "NaN"), (math.inf, "inf"), (-0.0, "-0")])
+def test_a_run_that_diverged_shows_so(odd: float, text: str) -> None:
+    """What a numeric column would leave empty, or show as another number, is written out; a missing one stays empty."""
+    shown = tables.run_table([run(odd), run(0.5), run(None)], ["metric:loss"], {}, NOW, dark=False)
+
+    assert shown["metric:loss"].tolist()[:2] == [text, "0.5"]
+    assert shown["metric:loss"].isna().tolist() == [False, False, True]
+
+
+def test_values_of_a_metric_are_written_out_where_a_table_would_hide_them() -> None:
+    """A column with NaN, infinities or -0.0 is text; one without stays as it was."""
+    shown = tables.columns_table({"a": [math.nan, -0.0, 1.5, None], "b": [1, 2, 3, 4], "c": [1, "x", True, None]})
+
+    assert shown["a"].tolist()[:3] == ["NaN", "-0", "1.5"]
+    assert shown["a"].isna().tolist() == [False, False, False, True]
+    assert shown["b"].tolist() == [1, 2, 3, 4]
+    assert shown["c"].tolist()[:3] == ["1", "x", "True"]
+
+
+def test_shrunk_journals_are_listed_with_both_places() -> None:
+    """Folded up to and ending at: what is between has gone."""
+    mark = Watermark(1, NOW, 1, 0.0, 0, "journals", "live")
+    facts = PipelineFacts(
+        mark, None, 0.0, 0.0, 0, 0, [PartitionFacts("p1", 7, 3, 0.0, 0.0, NOW)], [], None, None, None, {"p1": 3}, {}, []
+    )
+
+    assert pipeline_tables.shrunk_table(facts).to_dict("records") == [{"Journal": "p1", "Folded": 7, "Ends at": 3}]
