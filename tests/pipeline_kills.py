@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import random
 import signal
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
 from tests.broker import Broker
-from tests.killing import Victim, wait_until_logging
+from tests.killing import ROOT, Victim, wait_until_logging
 from tests.pipeline import Pipeline, faults_of
 
+ARCHIVE_STEPS = ("archive.written", "archive.renamed", "archive.unlinked")
 LONGEST_S = 0.25
 """From the first returned call of a victim to its death; at a million points a second that is plenty."""
 
@@ -67,6 +70,43 @@ def kill_consumer(pipeline: Pipeline, count: int, seed: int = 0) -> tuple[int, l
     pipeline.start()
     pipeline.send_leftovers()
     return sum(victim.last_steps()) + victim.n_threads, faults_of(pipeline, [victim])
+
+
+def kill_archiving(pipeline: Pipeline, count: int, seed: int = 0) -> tuple[int, int, list[str]]:
+    """
+    Kill a consumer that archives `count` times, inside a step of moving a segment; embedded, without another consumer.
+
+    Each life of the consumer finds what one dead process more has left, folds it, archives it and dies of that.
+
+    Returns:
+        Kills at a step, points whose call had returned, and faults in words.
+    """
+    moments = random.Random(seed)
+    victims: list[Victim] = []
+    n_killed = 0
+    for number in range(count):
+        victim = Victim(pipeline.home, 1, run_id=f"archived-{seed}-{number}", settings=pipeline.settings)
+        wait_until_logging(victim)
+        threading.Event().wait(moments.uniform(0.0, LONGEST_S))
+        victim.kill()
+        victims.append(victim)
+        n_killed += dies_at(pipeline, ARCHIVE_STEPS[number % len(ARCHIVE_STEPS)])
+    pipeline.start()
+    return n_killed, sum(victim.last_steps()[0] + 1 for victim in victims), faults_of(pipeline, victims)
+
+
+def dies_at(pipeline: Pipeline, step: str, timeout_s: float = 60.0) -> bool:
+    """Run a consumer until the first pass of this step kills it; False if it never gets there."""
+    argv = [sys.executable, "-m", "runstream.cli", "consume"]
+    environment = pipeline.environment | {"RUNSTREAM_FAILPOINT": f"{step}:1"}
+    with (pipeline.home / "consumer.log").open("ab") as log:
+        process = subprocess.Popen(argv, cwd=ROOT, env=environment, stdout=log, stderr=log)
+    try:
+        return process.wait(timeout_s) == -signal.SIGKILL
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        return False
 
 
 def kill_broker(pipeline: Pipeline, broker: Broker, count: int, seed: int = 0) -> tuple[int, list[str]]:

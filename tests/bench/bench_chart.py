@@ -2,42 +2,51 @@
 
     python -m tests.bench.bench_chart [--points 10_000_000] [--runs 10_000]
 
-Builds two histories, of `--points` and of ten times as many (half in one series, half in 20 metrics of 500 runs), and
-one of `--runs` runs with 20 metrics each. Every time is the median of the wall time of a warm call from another
+Builds two histories, of `--points` and of ten times as many (half in one series, half in 20 metrics of 500 runs), keeps
+them below ~/.cache/runstream-bench (RUNSTREAM_TEST_BENCH_DIR: elsewhere) until the code that makes them changes, and
+builds one of `--runs` runs with 20 metrics each. Every time is the median of the wall time of a warm call from another
 process, as a page would make it; the ratio of the two histories shows whether a chart's cost grows with the history.
 """
 
 from __future__ import annotations
 
 import argparse
+import fcntl
+import hashlib
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from runstream_consumer import serve
+from runstream_consumer import blocks, fold, maintain, ranges, serve, store
 from runstream_consumer.history import History
 from runstream_consumer.store import Store
 from runstream_schemas.home import Home
+from tests.bench import histories
+from tests.bench.figures import tell
 from tests.bench.histories import LONG_METRIC, LONG_RUN, Builder, metric_names, mixed, run_id_of
 
 N_RUNS, N_METRICS, N_CALLS = 500, 20, 15
+CACHE = Path(os.environ.get("RUNSTREAM_TEST_BENCH_DIR", "~/.cache/runstream-bench")).expanduser()
+MAKERS = (histories.__file__, fold.__file__, blocks.__file__, maintain.__file__, ranges.__file__, store.__file__)
 
 
-def median_ms(call: Callable[[], object]) -> float:
-    """Median wall time of a warm call, in milliseconds."""
+def times_ms(call: Callable[[], object]) -> list[float]:
+    """Wall times of warm calls, in milliseconds."""
     call()
-    times = []
+    times = list[float]()
     for _ in range(N_CALLS):
         begin = time.perf_counter()
         call()
-        times.append(time.perf_counter() - begin)
-    return statistics.median(times) * 1000
+        times.append((time.perf_counter() - begin) * 1000)
+    return times
 
 
 def chart_questions(past: History) -> dict[str, Callable[[], object]]:
@@ -71,32 +80,57 @@ def run_questions(past: History) -> dict[str, Callable[[], object]]:
     }
 
 
-def asked_elsewhere(home: Home, questions: str) -> dict[str, float]:
+def asked_elsewhere(home: Home, questions: str) -> dict[str, list[float]]:
     """Ask from another process; milliseconds by question."""
     code = (
         "import json; from runstream_consumer.history import connect; from tests.bench import bench_chart as b\n"
         f"with connect({str(home.root)!r}) as past:\n"
-        f"    print(json.dumps({{k: b.median_ms(v) for k, v in b.{questions}(past).items()}}))"
+        f"    print(json.dumps({{k: b.times_ms(v) for k, v in b.{questions}(past).items()}}))"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.PIPE, text=True)
-    times: dict[str, float] = json.loads(done.stdout)
+    times: dict[str, list[float]] = json.loads(done.stdout)
     return times
 
 
-def measure(build: Callable[[Path], Store], questions: str) -> dict[str, float]:
-    """Build a history, serve it and ask; prints what the building took."""
-    with tempfile.TemporaryDirectory(dir=os.environ.get("RUNSTREAM_TEST_BENCH_DIR")) as folder:
-        home = Home(Path(folder)).ensure()
-        begin = time.perf_counter()
-        store = build(home.history_path)
-        size = home.history_path.stat().st_size
-        print(f"   built in {time.perf_counter() - begin:.0f} s, file of {size / 1e6:,.0f} MB", flush=True)
-        server = serve.serve(store.connection, home)
-        try:
-            return asked_elsewhere(home, questions)
-        finally:
-            server.close()
-            store.close()
+def measure(home: Home, questions: str) -> dict[str, list[float]]:
+    """Serve the history of this home, and ask."""
+    store = Store.open(home.history_path, "journal", "journal:bench")
+    server = serve.serve(store.connection, home)
+    try:
+        return asked_elsewhere(home, questions)
+    finally:
+        server.close()
+        store.close()
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Keep other benchmarks of this user from the histories that are kept: a file of DuckDB lets one process in."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def kept(n_points: int) -> Home:
+    """A history of `n_points`, built once for each state of the code that decides what is in it, then kept."""
+    state = hashlib.sha256()
+    for path in (*sorted(Path(fold.__file__).parent.glob("*.sql")), *map(Path, MAKERS)):
+        state.update(path.read_bytes())
+    place = CACHE / f"history-{n_points}-{state.hexdigest()[:12]}"
+    if not place.exists():
+        for old in (*CACHE.glob(f"history-{n_points}-*"), *CACHE.glob(".new-*")):
+            shutil.rmtree(old)
+        unborn = CACHE / f".new-{n_points}"
+        home, begin = Home(unborn).ensure(), time.perf_counter()
+        mixed(home.history_path, n_points, N_RUNS, N_METRICS).close()
+        unborn.rename(place)
+        print(f"   built a history of {n_points:,} points in {time.perf_counter() - begin:.0f} s", flush=True)
+    print(
+        f"   history of {n_points:,} points: {place}, {Home(place).history_path.stat().st_size / 1e6:,.0f} MB",
+        flush=True,
+    )
+    return Home(place)
 
 
 def many_runs(path: Path, n_runs: int, identity: str = "journal:bench") -> Store:
@@ -120,14 +154,20 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=10_000, help="in the list of runs")
     chosen = parser.parse_args()
     small, large = chosen.points, 10 * chosen.points
-    few = measure(lambda path: mixed(path, small, N_RUNS, N_METRICS), "chart_questions")
-    many = measure(lambda path: mixed(path, large, N_RUNS, N_METRICS), "chart_questions")
-    print(f"{'median ms, through the server':48} {small:>12,} {large:>12,} points   ratio")
-    for question, before in few.items():
-        print(f"{question:48} {before:12.1f} {many[question]:12.1f}          {many[question] / before:5.2f}")
-    print(f"\n{'median ms, through the server':48} {chosen.runs:>12,} runs")
-    for question, took in measure(lambda path: many_runs(path, chosen.runs), "run_questions").items():
-        print(f"{question:48} {took:12.1f}")
+    with alone():
+        few = measure(kept(small), "chart_questions")
+        many = measure(kept(large), "chart_questions")
+    for question, times in few.items():
+        goal = 100 if question.startswith(("one long series, whole", "all ")) else None
+        tell(f"{question}, {small:,} points", "ms", times, at_most=goal)
+        tell(f"{question}, {large:,} points", "ms", many[question], at_most=goal)
+        ratio = statistics.median(many[question]) / statistics.median(times)
+        tell(f"{question}, the second of the first", "times", [ratio], at_most=2 if goal else None)
+    with tempfile.TemporaryDirectory(dir=os.environ.get("RUNSTREAM_TEST_BENCH_DIR")) as folder:
+        home = Home(Path(folder)).ensure()
+        many_runs(home.history_path, chosen.runs).close()
+        for question, times in measure(home, "run_questions").items():
+            tell(f"{question}, {chosen.runs:,} runs", "ms", times)
 
 
 if __name__ == "__main__":

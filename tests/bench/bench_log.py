@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from tests.bench.figures import tell
 
 if TYPE_CHECKING:
     from runstream import Run
@@ -105,22 +106,15 @@ def measure(rounds: int, n_visible: int, folder: Path) -> None:
         empties.append(slowest(nothing))
         ratios.append(json_lines(folder / "lines.json") / walls[-1])
         cpus.append(cpu_a_point(run))
-    goal = 1.0 if os.environ.get("RUNSTREAM_BROKERS") else 0.6
-    print(f"   {told(walls)} us a call (goal <= {goal:g}); CPU until it is in the journal {told(cpus)} us")
-    print(f"   slowest call {told(worsts)} ms (goal <= 2); of an empty call {told(empties)} ms")
-    print(f"   a json-lines write and flush costs {told(ratios, 1)} times as much (goal >= 6)")
+    goal, mode = (1.0, "beside the sender") if os.environ.get("RUNSTREAM_BROKERS") else (0.6, "embedded")
+    tell(f"log(), {mode}", "us a call", walls, at_most=goal)
+    tell(f"a json-lines write and flush, of log() {mode}", "times", ratios, at_least=6)
+    tell(f"slowest of 100,000 calls, {mode}", "ms", worsts, at_most=2)
+    tell(f"slowest of 100,000 empty calls, {mode}", "ms", empties)
+    tell(f"CPU until it is in the journal, {mode}", "us a point", cpus)
     waited = visible_ms(run, n_visible)
-    print(
-        f"   in the journal after {statistics.median(waited):.0f} ms, p95 {waited[int(len(waited) * 0.95)]:.0f} ms "
-        f"(goal < 100), at 10 points/s",
-        flush=True,
-    )
+    tell(f"returned -> in the journal, p95, {mode}", "ms", [waited[int(len(waited) * 0.95)]], at_most=100)
     run.complete()
-
-
-def told(values: list[float], digits: int = 2) -> str:
-    """The median with the range."""
-    return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f}-{max(values):.{digits}f})"
 
 
 def in_process(mode: str, environment: dict[str, str], arguments: argparse.Namespace) -> None:

@@ -1,6 +1,6 @@
 """Pages in a real browser: from the address to the first chart, and to the list of 10,000 runs.
 
-    python -m tests.bench.bench_page [--runs 10000] [--loads 5]
+    python -m tests.bench.bench_page [--runs 10000] [--loads 5] [--rounds 3]
 
 Each load is a fresh browser session against a server that has answered once before. "In the app" is a click on the
 page's name while another page is open, as a reader does it.
@@ -8,7 +8,6 @@ page's name while another page is open, as a reader does it.
 
 import argparse
 import shutil
-import statistics
 import tempfile
 import time
 from collections.abc import Callable
@@ -18,7 +17,9 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from runstream_schemas.home import Home
 from tests.bench.bench_chart import many_runs
+from tests.bench.figures import tell
 from tests.bench.histories import run_id_of
+from tests.bench.page_ticks import live_page
 from tests.browser import FLAGS, Stack, start_stack
 
 FIRST_CHART = "[data-testid=rs-chart][data-points]"
@@ -45,11 +46,6 @@ def switch_s(page: Page, name: str, drawn: str) -> float:
     return time.perf_counter() - begin
 
 
-def told(what: str, goal: str, times: list[float]) -> None:
-    """Print one figure."""
-    print(f"{what}: {statistics.median(times):.2f} ({min(times):.2f}-{max(times):.2f}) s (goal {goal})", flush=True)
-
-
 def measure(stack: Stack, browser: Browser, n_loads: int, n_runs: int) -> None:
     """Load the pages `n_loads` times each, after one load that is not counted."""
     newest = ",".join(run_id_of(number) for number in range(n_runs - 3, n_runs))
@@ -59,8 +55,9 @@ def measure(stack: Stack, browser: Browser, n_loads: int, n_runs: int) -> None:
         call()
         return [call() for _ in range(n_loads)]
 
-    told("first chart, from the address", "<= 2.5", repeated(lambda: load_s(browser, charts, FIRST_CHART)))
-    told(f"list of {n_runs:,} runs, from the address", "<= 1", repeated(lambda: load_s(browser, stack.url, TABLE)))
+    tell("first chart, from the address", "s", repeated(lambda: load_s(browser, charts, FIRST_CHART)), at_most=2.5)
+    runs = repeated(lambda: load_s(browser, stack.url, TABLE))
+    tell(f"list of {n_runs:,} runs, from the address", "s", runs, at_most=1)
     context = browser.new_context(viewport={"width": 1440, "height": 900})
     page = context.new_page()
     page.goto(charts)
@@ -69,8 +66,8 @@ def measure(stack: Stack, browser: Browser, n_loads: int, n_runs: int) -> None:
     for _ in range(n_loads + 1):
         to_runs.append(switch_s(page, "Runs", TABLE))
         to_charts.append(switch_s(page, "Charts", FIRST_CHART))
-    told(f"list of {n_runs:,} runs, in the app", "<= 1", to_runs[1:])
-    told("first chart, in the app", "none", to_charts[1:])
+    tell(f"list of {n_runs:,} runs, in the app", "s", to_runs[1:], at_most=1)
+    tell("first chart, in the app", "s", to_charts[1:])
     context.close()
 
 
@@ -78,7 +75,8 @@ def main() -> None:
     """Build the history, start consumer and dashboard on it, and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=10_000)
-    parser.add_argument("--loads", type=int, default=5)
+    parser.add_argument("--loads", type=int, default=5, help="of each page; zooms too")
+    parser.add_argument("--rounds", type=int, default=3, help="looks at a live page, of 10 ticks each")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         home = Home(Path(folder) / "home").ensure()
@@ -87,6 +85,7 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
         try:
             measure(stack, browser, arguments.loads, arguments.runs)
+            live_page(stack, browser, arguments.rounds, arguments.loads)
         finally:
             browser.close()
             stack.close()
