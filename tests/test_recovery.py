@@ -13,11 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runstream_schemas import ring
+from runstream_schemas.errors import SegmentDamaged
 from runstream_schemas.events import Created, Gap, MetricEvent, ProducerLost, RunEvent
 from runstream_schemas.home import Home, ProducerDir, locked
 from runstream_schemas.points import RECORD_BYTES, VOID, kind_of
 from runstream_schemas.recovery import heir_of, is_alive, recover, sweep_unborn
 from runstream_schemas.segment import CLOSING
+from runstream_schemas.survivor import surviving_header
 from tests.staged import Staged, events, frames
 
 
@@ -187,6 +189,78 @@ def test_after_a_restart_of_the_machine_an_heir_carries_the_rest(home: Home) -> 
     assert len(events(staged.folder)) == 2
     assert frames(staged.folder)[-1].is_closing
     assert not staged.folder.staging.exists()
+
+
+def spoil_header(path: Path) -> None:
+    """Flip a bit of a header's checksum."""
+    data = bytearray(path.read_bytes())
+    data[511] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("is_rotated", [False, True])
+@pytest.mark.parametrize("role", ["log", "outbox"])
+def test_a_damaged_header_loses_nothing(home: Home, is_rotated: bool, role: str) -> None:
+    """The frames stay readable, the journal is closed in a new segment, and an heir carries what staging held."""
+    staged = Staged.begin(home, role=role)
+    staged.marks.set_base(0, 0)
+    for slot in range(20):
+        staged.put(0, slot, 0.5 if slot < 19 else "word")
+    staged.drain(0, 0, 5, 5)
+    if is_rotated:
+        staged.rotate(0)
+    staged.drain(0, 5, 10)
+    spoil_header(staged.writer.path)
+    os.truncate(staged.writer.path, staged.writer.size - 7)
+    written = staged.points
+    staged.die()
+
+    done = recover(staged.folder)
+
+    assert done is not None
+    assert done.heir is not None
+    heir = home.producer(done.heir)
+    saved = [data for event in events(heir) if isinstance(event, MetricEvent) for data in split(event.points)]
+    assert list(journalled(staged).values()) + saved == [data for _, data in sorted(written.items())]
+    assert {surviving_header(folder).role for folder in (heir, staged.folder)} == {role}
+    assert frames(staged.folder)[-1].is_closing
+    assert not staged.folder.staging.exists()
+    assert recover(staged.folder) is None
+    assert recover(heir) is None
+
+
+@pytest.mark.parametrize("point", ["recovery.frame:1", "recovery.lost:1", "recovery.heir:1", "recovery.unlinked:1"])
+def test_a_recovery_behind_a_damaged_header_can_be_repeated(home: Home, point: str) -> None:
+    """Killed at any step and repeated, it leaves every point once."""
+    staged = Staged.begin(home)
+    staged.marks.set_base(0, 0)
+    for slot in range(20):
+        staged.put(0, slot)
+    staged.drain(0, 0, 10, 10)
+    spoil_header(staged.writer.path)
+    written = staged.points
+    staged.die()
+    command = [sys.executable, "-c", KILLED, str(home.root), staged.folder.producer_id]
+    killed = subprocess.run(command, env={**os.environ, "RUNSTREAM_FAILPOINT": point}, check=False)
+
+    recover(staged.folder)
+    heir = home.producer(heir_of(staged.folder.producer_id))
+
+    saved = [data for event in events(heir) if isinstance(event, MetricEvent) for data in split(event.points)]
+    assert killed.returncode == -signal.SIGKILL
+    assert list(journalled(staged).values()) + saved == [data for _, data in sorted(written.items())]
+    assert frames(staged.folder)[-1].is_closing
+
+
+def test_a_header_of_which_nothing_is_left_is_reported(home: Home) -> None:
+    """Nothing says whether it was a log or an outbox: the journal stays as it is, for a person to look at."""
+    staged = Staged.begin(home)
+    path = staged.writer.path
+    path.write_bytes(bytes(512) + path.read_bytes()[512:])
+    staged.die()
+
+    with pytest.raises(SegmentDamaged):
+        recover(staged.folder)
 
 
 KILLED = """

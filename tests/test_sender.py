@@ -122,6 +122,25 @@ def test_an_unfinished_outbox_is_completed_first(log: EventLog, home: Home) -> N
     assert home.producers() == []
 
 
+def test_an_outbox_with_a_damaged_header_is_sent_whole(log: EventLog, home: Home) -> None:
+    """One bit of the newest segment's header is wrong: its events and a closing one of an heir still reach Kafka."""
+    writer = Writer(home)
+    writer.tag(3)
+    writer.rotate()
+    writer.tag(2)
+    path = writer.folder.segments()[-1][1]
+    data = bytearray(path.read_bytes())
+    data[511] ^= 1
+    path.write_bytes(data)
+
+    done = sync(settings_for(log.servers, log.prefix), home)
+
+    assert (done.n_producers, done.n_unfinished) == (2, 0)
+    assert values(log, Topic.TAGS) == writer.events[Topic.TAGS]
+    assert len(values(log, Topic.RUNS)) == 1
+    assert home.producers() == []
+
+
 def test_a_second_sync_sends_nothing_again(log: EventLog, home: Home) -> None:
     """What is acknowledged is remembered: embedded journals stay, and go out once."""
     writer = Writer(home, role="log")

@@ -18,7 +18,7 @@ from runstream_consumer.journal_reader import JournalReader
 from runstream_consumer.source import Lag, Position, Record, Undecodable
 from runstream_schemas.errors import JournalShrunk, SegmentDamaged
 from runstream_schemas.home import Home
-from runstream_schemas.scan import read_header
+from runstream_schemas.survivor import surviving_header
 
 _PAUSE_S = 0.02
 _MAX_PAUSE_S = 0.25
@@ -136,7 +136,6 @@ class JournalSource:
 
     def _is_outbox(self, producer_id: str) -> bool:
         try:
-            segments = self._home.producer(producer_id).segments()
-            return bool(segments) and read_header(segments[-1][1]).role == "outbox"
+            return surviving_header(self._home.producer(producer_id)).role == "outbox"
         except (FileNotFoundError, SegmentDamaged):
             return False

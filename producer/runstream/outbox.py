@@ -19,6 +19,7 @@ from runstream import notices
 from runstream_schemas.errors import SegmentDamaged
 from runstream_schemas.home import Home, ProducerDir
 from runstream_schemas.segment import Damage, Frame, SegmentHeader, read_header, scan
+from runstream_schemas.survivor import surviving_header
 
 MARK: Final = Struct("<QI")
 DAMAGED_SUFFIX: Final = ".damaged"
@@ -266,6 +267,12 @@ class Outbox:
         try:
             return self._segments.run_id(path)
         except SegmentDamaged:
+            return self._surviving_run_id()
+
+    def _surviving_run_id(self) -> str:
+        try:
+            return surviving_header(self.folder).run_id
+        except (SegmentDamaged, FileNotFoundError):
             return ""
 
     def _below(self) -> list[Path]:

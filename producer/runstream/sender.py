@@ -18,11 +18,12 @@ from runstream import notices
 from runstream.courier import Courier, Ward
 from runstream.outbox import Archive, ArchivedSegments, Outbox, Segments
 from runstream_schemas.errors import FlushTimeout, JournalUnavailable, SegmentDamaged, SourceError
+from runstream_schemas.frame import Role
 from runstream_schemas.home import Home, ProducerDir, locked
 from runstream_schemas.recovery import recover
 from runstream_schemas.scan import is_closed
-from runstream_schemas.segment import read_header
 from runstream_schemas.settings import Settings
+from runstream_schemas.survivor import surviving_header
 
 _LOOK_FOR_DEAD_S: Final = 30.0
 _WAIT_S: Final = 1.0
@@ -160,25 +161,44 @@ class Sender:
 def adopt_dead(courier: Courier, home: Home) -> int:
     """Put the outboxes of dead producers of a home into a courier's care, completed first; returns how many."""
     n_added = 0
-    for folder in home.producers():
-        if not courier.cares_for(folder.producer_id):
-            try:
-                n_added += _adopt(courier, folder)
-            except (OSError, SegmentDamaged, JournalUnavailable) as error:
-                notices.once(("adopt", folder.path), "the journal in %s cannot be sent: %s", folder.path, error)
+    seen: set[str] = set()
+    # Completing a journal may bring a second one into being: the rest of it, under a new producer id.
+    while fresh := [folder for folder in home.producers() if folder.producer_id not in seen]:
+        for folder in fresh:
+            seen.add(folder.producer_id)
+            if not courier.cares_for(folder.producer_id):
+                n_added += _is_adopted(courier, folder)
     return n_added
 
 
-def _adopt(courier: Courier, folder: ProducerDir) -> bool:
-    segments = folder.segments()
-    if not segments or read_header(segments[-1][1]).role == "log":
+def _is_adopted(courier: Courier, folder: ProducerDir) -> bool:
+    if _role(folder) != "outbox":
         return False
-    recover(folder)
-    with ExitStack() as held:
-        if held.enter_context(locked(folder.lock)) is None or not is_closed(folder.segments()[-1][1]):
-            return False
-        courier.add(Ward(Outbox(folder), removes=True, held=held.pop_all(), is_locked=True))
-    return True
+    try:
+        recover(folder)
+        with ExitStack() as held:
+            if held.enter_context(locked(folder.lock)) is None or not is_closed(folder.segments()[-1][1]):
+                return False
+            courier.add(Ward(Outbox(folder), removes=True, held=held.pop_all(), is_locked=True))
+        return True
+    except (OSError, SegmentDamaged, JournalUnavailable) as error:
+        _tell_unsent(folder, error)
+        return False
+
+
+def _role(folder: ProducerDir) -> Role | None:
+    """What a journal is; None where it has no segment, or nothing tells."""
+    try:
+        return surviving_header(folder).role
+    except FileNotFoundError:
+        return None
+    except (OSError, SegmentDamaged) as error:
+        _tell_unsent(folder, error)
+        return None
+
+
+def _tell_unsent(folder: ProducerDir, error: Exception) -> None:
+    notices.once(("adopt", folder.path), "the journal in %s cannot be sent: %s", folder.path, error)
 
 
 def adopt_logs(courier: Courier, home: Home, archive: Archive | None) -> int:
@@ -193,10 +213,9 @@ def adopt_logs(courier: Courier, home: Home, archive: Archive | None) -> int:
     marks.mkdir(mode=0o700, exist_ok=True)
     n_added = 0
     for folder in {folder.producer_id: folder for folder in folders}.values():
-        live = folder.segments() if folder.path.exists() else []
-        if live and read_header(live[-1][1]).role == "outbox":
-            continue
-        if live:
+        if folder.path.exists():
+            if _role(folder) != "log":
+                continue
             recover(folder)
         kept = Segments(folder) if archive is None else ArchivedSegments(folder, home, archive)
         courier.add(Ward(Outbox(folder, kept=kept, mark=marks / folder.producer_id), is_once=True))

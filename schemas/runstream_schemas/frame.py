@@ -41,7 +41,7 @@ HEADER_MAGIC = b"RSJRNL\r\n"
 VERSION = 1
 N_TOPICS = 8
 Role = Literal["log", "outbox"]
-_ROLES: tuple[Role, ...] = ("log", "outbox")
+ROLES: tuple[Role, ...] = ("log", "outbox")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class SegmentHeader:
     def pack(self) -> bytes:
         """The 512 bytes at the start of the file."""
         texts = [text.encode() for text in (self.producer_id, self.boot_id, self.run_id, self.host)]
-        fields = (_ROLES.index(self.role), 0, self.first_frame, self.safe_below, *self.next_sequences, *texts)
+        fields = (ROLES.index(self.role), 0, self.first_frame, self.safe_below, *self.next_sequences, *texts)
         data = HEADER.pack(HEADER_MAGIC, VERSION, *fields, 0)
         return data[:-4] + checksum(data[:-4], 0).to_bytes(4, "little")
 
@@ -86,11 +86,11 @@ class SegmentHeader:
             raise ValueError("it does not start as a journal segment")
         if checksum(data[: HEADER_BYTES - 4], 0) != rest[-1]:
             raise ValueError("the header's checksum differs")
-        if version != VERSION or role >= len(_ROLES):
+        if version != VERSION or role >= len(ROLES):
             raise ValueError(f"version {version} is newer than this runstream reads")
         producer_id, boot_id, run_id, host = (text.rstrip(b"\0").decode() for text in rest[N_TOPICS:-1])
         sequences = tuple(rest[:N_TOPICS])
-        return cls(_ROLES[role], producer_id, run_id, host, boot_id, first_frame, safe_below, sequences)
+        return cls(ROLES[role], producer_id, run_id, host, boot_id, first_frame, safe_below, sequences)
 
 
 @cache

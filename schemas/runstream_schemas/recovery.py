@@ -7,7 +7,8 @@
 5. unlink staging
 
 If the machine was started anew since, pages may be lost that the producer's events had already reached Kafka from: the
-rest then goes out under a new producer id, made whole in a folder of its own, and the old journal is only closed.
+rest then goes out under a new producer id, made whole in a folder of its own, and the old journal is only closed. The
+same where a segment's header is damaged: how far the sequences had come is not known for certain.
 """
 
 from __future__ import annotations
@@ -18,14 +19,15 @@ from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 
 from runstream_schemas import codec
-from runstream_schemas.errors import DecodeError
+from runstream_schemas.errors import DecodeError, SegmentDamaged
 from runstream_schemas.events import Created, Event, Gap, ProducerLost, RunEvent, topic_for
 from runstream_schemas.failpoint import hit
 from runstream_schemas.home import NEW_PREFIX, Home, ProducerDir, boot_id, host_name, locked, network_filesystem
 from runstream_schemas.ids import uuid7, uuid7_value
 from runstream_schemas.leftovers import Batch, Leftovers
-from runstream_schemas.scan import Frame, is_closed, read_header
+from runstream_schemas.scan import Frame, is_closed
 from runstream_schemas.segment import CLOSING, SegmentHeader, SegmentWriter, scan
+from runstream_schemas.survivor import is_sound, surviving_header
 from runstream_schemas.topics import Topic
 
 UNBORN_AGE_S = 60.0
@@ -33,6 +35,8 @@ UNBORN_AGE_S = 60.0
 
 _LOCK_TRIES = 3
 _LOCK_PAUSE_S = 0.005
+_ANEW = "the machine was started anew, or the journal was damaged"
+_ENDED = "the process ended without closing its run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,7 @@ def recover(folder: ProducerDir) -> Recovered | None:
 
     Raises:
         JournalUnavailable: the journal cannot be written now; nothing is lost, try again.
-        SegmentDamaged: the last segment's header cannot be trusted.
+        SegmentDamaged: no segment's header can be trusted, and nothing else tells what the journal is.
     """
     try:
         for attempt in range(_LOCK_TRIES):
@@ -91,13 +95,13 @@ def _recover(folder: ProducerDir) -> Recovered | None:
     if is_closed(last):
         _unlink_staging(folder)
         return None
-    header = read_header(last)
+    header = surviving_header(folder)
     if header.host != host_name() and (network_filesystem(folder.path) or folder.staging_pointer.exists()):
         return None
     journal = _Journal.read(folder)
     leftovers = Leftovers(folder)
-    if header.boot_id != boot_id():
-        return _recover_after_boot(folder, header, journal, leftovers)
+    if header.boot_id != boot_id() or not is_sound(folder):
+        return _recover_with_heir(folder, header, journal, leftovers)
     writer = SegmentWriter.resume(last)
     try:
         hit("recovery.cut")
@@ -117,6 +121,7 @@ class _Journal:
     last_logged_at_ns: int = 0
     told_dropped: int = 0
     created: Created | None = None
+    next_frame: int = 0
 
     @classmethod
     def read(cls, folder: ProducerDir) -> _Journal:
@@ -129,6 +134,7 @@ class _Journal:
                     last = item
         journal.covered.sort()
         event = _decoded(last) if last is not None else None
+        journal.next_frame = last.frame + 1 if last is not None else 0
         if event is not None:
             journal.last_logged_at_ns = event.logged_at_ns
         return journal
@@ -207,14 +213,18 @@ def _finish(appender: _Appender, journal: _Journal, leftovers: Leftovers, *, ren
     n_dropped = leftovers.dropped - journal.told_dropped
     if n_dropped > 0:
         appender.add_change(Gap(n_dropped, "found no room in the ring before the process ended"))
-    reason = "the machine was started anew" if renumber else "the process ended without closing its run"
+    reason = (
+        "the machine was started anew, or its journal was damaged"
+        if renumber
+        else "the process ended without closing its run"
+    )
     appender.close_journal(reason)
     hit("recovery.lost")
     appender.sync()
     return n_points
 
 
-def _recover_after_boot(
+def _recover_with_heir(
     folder: ProducerDir, header: SegmentHeader, journal: _Journal, leftovers: Leftovers
 ) -> Recovered:
     heir = heir_of(folder.producer_id)
@@ -223,7 +233,7 @@ def _recover_after_boot(
     if not target.path.exists():
         n_points = _make_heir(target, header, journal, leftovers)
     hit("recovery.heir")
-    writer = SegmentWriter.resume(folder.segments()[-1][1])
+    writer = _last_writer(folder, header, journal)
     try:
         writer.append(0, [], 0, flags=CLOSING)
         writer.sync()
@@ -231,6 +241,17 @@ def _recover_after_boot(
         writer.close()
     _unlink_staging(folder)
     return Recovered(folder.producer_id, header.run_id, n_points, heir)
+
+
+def _last_writer(folder: ProducerDir, header: SegmentHeader, journal: _Journal) -> SegmentWriter:
+    """The end of a journal; behind a segment with a damaged header, which is left as it is, a new one."""
+    first_frame, last = folder.segments()[-1]
+    try:
+        return SegmentWriter.resume(last)
+    except SegmentDamaged:
+        # A segment in which nothing was found held at least one frame, or will be told as if it had.
+        next_frame = max(journal.next_frame, first_frame + 1)
+        return SegmentWriter(folder.segment(next_frame), replace(header, first_frame=next_frame))
 
 
 def heir_of(producer_id: str) -> str:
