@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from runstream import Experiment, Run, Workspace
-from tests.browser import CHART, GRID, Keep, Stack, View, curve, drag, drawn, points, start, ticks
+from tests.browser import CHART, GRID, WAIT_MS, Keep, Stack, View, curve, drag, drawn, points, start, ticks
 from tests.waiting import until
 
 pytestmark = pytest.mark.browser
@@ -204,3 +204,37 @@ def test_a_chart_says_in_words_what_it_shows(view: View) -> None:
     page = view.open(f"/charts?runs={run.id}")
     drawn(page)
     expect(page.get_by_role("group", name="train/loss: 1 curve, 5,000 points, drawn in")).to_be_visible()
+
+
+def test_runs_are_added_to_the_charts(view: View) -> None:
+    """The popover lists what is not plotted yet; what is picked there joins the address and the charts."""
+    runs = []
+    for name in ("there already", "added later"):
+        with start(name, "added") as run:
+            curve(run, n=10)
+        runs.append(run.id)
+    page = view.open(f"/charts?runs={runs[0]}")
+    drawn(page)
+    page.get_by_test_id("stPopoverButton").filter(has_text="Add runs").click()
+    page.get_by_placeholder("name, id, or val/loss < 0.4").fill("added later")
+    page.get_by_test_id("stButtonGroup").get_by_role("button", name="added later").click()
+    page.get_by_role("button", name="Plot them").click()
+    page.wait_for_url(lambda url: runs[1] in url)
+    expect(page.locator("[data-testid=rs-run]")).to_have_count(2)
+
+
+def test_more_runs_than_can_be_told_apart_are_grouped(view: View) -> None:
+    """Of 52 runs 50 are drawn; grouped, all of them count."""
+    runs = []
+    for number in range(52):
+        with start(f"run {number}", "crowd") as run:
+            run.log("train/loss", float(number), step=0)
+            run.log("train/loss", float(number), step=1)
+        runs.append(run.id)
+    page = view.open(f"/charts?runs={','.join(runs)}")
+    page.get_by_text("The first 50 of 52 runs are plotted.").wait_for()
+    assert points(page) == 100
+    page.get_by_test_id("rs-group").select_option("run:experiment")
+    expect(page.locator("[data-testid=rs-run] .name")).to_have_text(["crowd · 52 runs"], timeout=WAIT_MS)
+    until(lambda: points(page) == 2, what="one mean")
+    expect(page.get_by_text("The first 50 of 52 runs are plotted.")).to_be_hidden()

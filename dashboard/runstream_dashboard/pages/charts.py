@@ -8,6 +8,8 @@ from runstream_consumer.history import RunRow
 from runstream_dashboard import address, grid, heading, live, states
 
 DEFAULT_RUNS = 5
+# Among so many newest runs are nearly always five of the newest one's experiment: one question instead of two.
+_NEWEST = 50
 # Of grouped runs only means are drawn: more of them can be told apart.
 MAX_GROUPED = 200
 
@@ -20,13 +22,15 @@ def _chosen() -> tuple[str, ...]:
     if kept:
         return kept
     when = live.slow(live.watermark())
-    newest = live.run_page(when, page_size=1).rows
-    if not newest:
+    page = live.run_page(when, page_size=_NEWEST)
+    if not page.rows:
         return ()
     # Experiments of two workspaces may share a name.
-    experiment, workspace = newest[0].experiment, newest[0].workspace
-    same = live.run_page(when, experiment=experiment, workspace=workspace, page_size=DEFAULT_RUNS).rows
-    return tuple(row.run_id for row in same)
+    experiment, workspace = page.rows[0].experiment, page.rows[0].workspace
+    same = [row for row in page.rows if (row.experiment, row.workspace) == (experiment, workspace)]
+    if len(same) < DEFAULT_RUNS and page.total > _NEWEST:
+        same = live.run_page(when, experiment=experiment, workspace=workspace, page_size=DEFAULT_RUNS).rows
+    return tuple(row.run_id for row in same[:DEFAULT_RUNS])
 
 
 def _title(rows: list[RunRow]) -> str:
@@ -35,7 +39,10 @@ def _title(rows: list[RunRow]) -> str:
 
 
 def _add_runs(chosen: tuple[str, ...]) -> None:
-    with st.popover("Add runs", icon=":material/add:"):
+    # Its list is read once somebody opens it: the first chart does not wait for it.
+    with st.popover("Add runs", icon=":material/add:", key="add-runs", on_change="rerun") as opened:
+        if not opened.open:
+            return
         text = st.text_input("Filter", key="add-filter", placeholder="name, id, or val/loss < 0.4", live=True)
         page = live.run_page(live.slow(live.watermark()), text=text or "", page_size=20)
         names = {row.run_id: row.display_name or row.run_id for row in page.rows if row.run_id not in chosen}
