@@ -26,7 +26,7 @@ def told(what: str, count: int, wanted: int, n_points: int, faults: list[str]) -
     """Tell one result: the faults, and that as many were killed as was asked for."""
     for fault in faults:
         print(f"   {what}: {fault}", flush=True)
-    tell(f"kill -9 of {what}", "kills", [count], at_least=wanted, is_promise=True)
+    tell(f"kill -9 of {what}", "kills", [count], at_least=wanted)
     tell(f"lost or doubled of {n_points:,} points, {what}", "faults", [len(faults)], at_most=0, is_promise=True)
 
 
