@@ -164,7 +164,7 @@ class CondaDependencies(Strict):
             PackageUnavailable: pip cannot install one of the conda packages; the error names it.
         """
         translated = [_translated(spec) for spec in self._conda_packages]
-        return sorted({*self._pip_packages, *translated})
+        return sorted(line for line in {*self._pip_packages, *translated} if not _is_replaced(line))
 
 
 def _listed(what: str, packages: Iterable[str] | None) -> list[str]:
@@ -182,6 +182,14 @@ def _line(what: str, text: object) -> str:
 def _add(lines: list[str], line: str) -> None:
     if line not in lines:
         lines.append(line)
+
+
+def _is_replaced(line: str) -> bool:
+    """Tell whether a package is of the SDK that runstream takes the place of: installing it would help nobody."""
+    if not line.lower().startswith("azureml-"):
+        return False
+    notices.once(("replaced", line), "package %r is not installed: runstream takes its place", line)
+    return True
 
 
 def _parsed(spec: str) -> tuple[str, str]:
