@@ -21,6 +21,8 @@ Value = float | int | bool | str | None
 Point = tuple[int, int | None, Value]
 """(series code, step or None, value)"""
 
+CATALOG_TABLES = ("catalog_event", "model_file_event", "model_property_event")
+
 Contents = dict[str, list[tuple[Any, ...]]]
 
 
@@ -120,7 +122,7 @@ def contents(connection: duckdb.DuckDBPyConnection) -> Contents:
         "run_event": "SELECT * EXCLUDE (received_at) FROM run_event WHERE change <> 'heartbeat' ORDER BY ALL",
         "points_folded": "SELECT producer_id, topic, sum(n) FROM batch GROUP BY ALL ORDER BY ALL",
     }
-    for table in ("series_log", "property_event", "tag_event", "artifact_event", "log_event"):
+    for table in ("series_log", "property_event", "tag_event", "artifact_event", "log_event", *CATALOG_TABLES):
         queries[table] = f"SELECT * FROM {table} ORDER BY ALL"
     found = {name: _bare(connection.execute(query).fetchall()) for name, query in queries.items()}
     return found | {"point": point_rows(connection)}

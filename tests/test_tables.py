@@ -6,8 +6,11 @@ import pytest
 
 from runstream_consumer.fold import Fold
 from runstream_consumer.state import FoldState
+from runstream_schemas.catalog import CatalogEvent, ModelFile, ModelRegistered
 from runstream_schemas.events import ArtifactEvent, Created, Event, LogEvent, PropertiesAdded, RunEvent, TagEvent
 from tests.folded import NOW_US, START_NS, items, metric_event, open_store, scalar
+
+MODEL_FILE = ModelFile("a.pkl", 2, "0" * 64, "text/plain", content=b"ab")
 
 
 def test_every_table_and_column_has_a_comment(tmp_path: Path) -> None:
@@ -41,6 +44,9 @@ def test_the_fold_fills_columns_that_exist_and_leaves_out_only_the_commit(tmp_pa
         TagEvent(*header, 0, START_NS, "k", None, removed=True),
         ArtifactEvent(*header, 0, START_NS, "a/b", 2, "0" * 64, "text/plain", content=b"ab"),
         LogEvent(*header, 0, START_NS, "stdout", 0, "hello"),
+        CatalogEvent(
+            "", "p1", 0, START_NS, "w", "model", "m", ModelRegistered((MODEL_FILE,), None, {"a": "1"}, {"b": "2"})
+        ),
         metric_event([(0, 0, 1.0)], [scalar()]),
     ]
     store = open_store(tmp_path)
@@ -51,7 +57,7 @@ def test_the_fold_fills_columns_that_exist_and_leaves_out_only_the_commit(tmp_pa
         known = {row[0] for row in store.connection.execute(f"DESCRIBE {table}").fetchall()}
         more = {"seal": {"sealed_at", "upto_commit_no"}}.get(table, {"commit_no"} & known)
         assert set(columns) | more == known, table
-    assert len(tables) == 12
+    assert len(tables) == 15
 
 
 @pytest.mark.parametrize("name", ["run", "metric", "tag", "property", "artifact", "dead_letter", "position", "series"])

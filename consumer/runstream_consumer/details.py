@@ -224,7 +224,7 @@ SELECT v.view_name, v.comment, c.column_name, c.data_type, c.comment
 FROM duckdb_views() AS v
 JOIN duckdb_columns() AS c ON c.table_oid = v.view_oid AND c.database_name = v.database_name
 WHERE v.database_name = current_database() AND v.schema_name = 'main' AND NOT v.internal
-  AND v.view_name <> 'series_newest'
+  AND v.view_name NOT IN ('series_newest', 'experiment_event')
 ORDER BY v.view_oid, c.column_index""",
     )
     docs: dict[str, TableDoc] = {}

@@ -8,15 +8,18 @@ import numpy as np
 import pyarrow as pa
 
 from runstream_consumer.blocks import seal
+from runstream_consumer.cataloguing import rows_of
 from runstream_consumer.metric import MAX_SERIES_CODE, Codes, MetricSlice, Owner, Scratch
 from runstream_consumer.series_stat import stat_columns, summarise
 from runstream_consumer.source import Position, Record
 from runstream_consumer.state import Draft, FoldState, RefusedError
+from runstream_schemas.catalog import CatalogEvent
 from runstream_schemas.events import (
     Archived,
     ArtifactEvent,
     Created,
     Deleted,
+    Described,
     Event,
     Gap,
     Heartbeat,
@@ -31,6 +34,7 @@ from runstream_schemas.events import (
     TagEvent,
     topic_for,
 )
+from runstream_schemas.ids import run_key
 from runstream_schemas.points import KIND_BITS, RECORD_BYTES
 from runstream_schemas.topics import Topic
 
@@ -91,7 +95,8 @@ class Folding:
             self.rejected.setdefault(item, str(refused))
 
     def _add(self, item: int, record: Record, event: Event) -> None:
-        run = self.draft.run(event.run_id)
+        # Of the catalog, an event may serve no run.
+        run = self.draft.run(event.run_id) if event.run_id else run_key("")
         if isinstance(event, MetricEvent):
             self._add_metric(item, record, event, run)
             return
@@ -100,6 +105,10 @@ class Folding:
             return
         self.n_events += 1
         self._note(record, event, run, topic, (0, 0))
+        if isinstance(event, CatalogEvent):
+            for table, row in rows_of(event):
+                self._append(table, row)
+            return
         header = {
             "run_key": run,
             "run_id": event.run_id,
@@ -267,6 +276,7 @@ def _range(partition: str, low: int, at: Position) -> PositionRange:
 
 CHANGES = {
     Created: "created",
+    Described: "described",
     StatusChanged: "status",
     PropertiesAdded: "properties",
     Heartbeat: "heartbeat",

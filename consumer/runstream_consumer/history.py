@@ -18,6 +18,7 @@ from runstream_consumer import chart as charting
 from runstream_consumer import config, details, paired, pictures, pipeline, progress, runs, shapes
 from runstream_consumer.access import Access, Filed, Served
 from runstream_consumer.answer import Answer
+from runstream_consumer.catalog import CatalogReads, ExperimentRow, ModelFileRow, ModelRow
 from runstream_consumer.chart import Axis, Chart, ChartKey
 from runstream_consumer.details import (
     ArtifactRow,
@@ -36,7 +37,14 @@ from runstream_consumer.question import Question
 from runstream_consumer.reopening import Reopening
 from runstream_consumer.runs import MetricStat, RunPage, RunRow
 from runstream_consumer.serve import read_server
-from runstream_schemas.errors import FilterError, HistoryBusy, HistoryUnreachable, RunNotFound, StatementFailed
+from runstream_schemas.errors import (
+    FilterError,
+    HistoryBusy,
+    HistoryUnreachable,
+    RunNotFound,
+    StatementFailed,
+    StoreError,
+)
 from runstream_schemas.topics import Topic
 
 T = TypeVar("T")
@@ -47,6 +55,9 @@ SQL_TIMEOUT_S = 60.0
 __all__ = [
     "Answer",
     "ArtifactRow",
+    "ExperimentRow",
+    "ModelFileRow",
+    "ModelRow",
     "Chart",
     "ChartKey",
     "ColumnDoc",
@@ -66,6 +77,7 @@ __all__ = [
     "RunPage",
     "RunRow",
     "StatementFailed",
+    "StoreError",
     "TableDoc",
     "Watermark",
     "connect",
@@ -119,7 +131,7 @@ def _token(path: Path, address: str) -> str:
         raise HistoryUnreachable(address, f"its token cannot be read from {path}") from error
 
 
-class History:
+class History(CatalogReads):
     """
     The history, opened for reading. Threads may share it.
 

@@ -26,7 +26,7 @@ BLOCK_BYTES = 64 << 10
 
 _INCOMING = "incoming_rows"
 _SQL = Path(__file__).parent
-_VIEWS = (_SQL / "views.sql").read_text(encoding="utf-8")
+_VIEWS = "".join((_SQL / name).read_text(encoding="utf-8") for name in ("views.sql", "catalog_views.sql"))
 _LOCKED = re.compile(r"Could not set lock on file(?:.*held in (?P<holder>.*?\(PID \d+\)))?", re.DOTALL)
 _NEWER_FORMAT = re.compile(r"database file with version number (?P<found>\d+)")
 _ENVIRONMENT = re.compile(

@@ -24,7 +24,10 @@ from runstream_schemas.errors import CommitUnknown, Fenced
 from runstream_schemas.failpoint import hit
 
 WITHOUT_COMMIT_NO = frozenset(
-    ("point", "block", "series_log", "run_event", "property_event", "tag_event", "artifact_event", "log_event")
+    (
+        *("point", "block", "series_log", "run_event", "property_event", "tag_event", "artifact_event", "log_event"),
+        *("catalog_event", "model_file_event", "model_property_event"),
+    )
 )
 """Tables whose rows do not say which commit brought them."""
 

@@ -233,20 +233,20 @@ CREATE TABLE run_event (
     reason VARCHAR,
     archived BOOLEAN
 );
-COMMENT ON TABLE run_event IS 'What happened to runs and their producers. Oldest created holds, newest status and archived hold, by (logged_at_ns, producer_id, sequence).';
+COMMENT ON TABLE run_event IS 'What happened to runs and their producers. Oldest created holds, newest described, status and archived hold, by (logged_at_ns, producer_id, sequence).';
 COMMENT ON COLUMN run_event.run_key IS 'Key of the run.';
 COMMENT ON COLUMN run_event.run_id IS 'The run.';
 COMMENT ON COLUMN run_event.producer_id IS 'The producer that says so.';
 COMMENT ON COLUMN run_event.sequence IS 'The producer''s number of the event, from 0 per topic.';
 COMMENT ON COLUMN run_event.logged_at_ns IS 'Stamp of the event, ns since 1970 UTC, rising per producer.';
 COMMENT ON COLUMN run_event.received_at IS 'When the consumer got it, us since 1970 UTC.';
-COMMENT ON COLUMN run_event.change IS 'created, status, properties, heartbeat, producer_closed, producer_lost, gap, archived or deleted.';
+COMMENT ON COLUMN run_event.change IS 'created, described, status, properties, heartbeat, producer_closed, producer_lost, gap, archived or deleted.';
 COMMENT ON COLUMN run_event.workspace IS 'created: the workspace.';
 COMMENT ON COLUMN run_event.experiment IS 'created: the experiment.';
-COMMENT ON COLUMN run_event.display_name IS 'created: name for people.';
+COMMENT ON COLUMN run_event.display_name IS 'created, described: name for people.';
 COMMENT ON COLUMN run_event.run_type IS 'created: kind of run as its user named it.';
 COMMENT ON COLUMN run_event.parent_run_id IS 'created: the run that this one belongs to.';
-COMMENT ON COLUMN run_event.description IS 'created: description of the run.';
+COMMENT ON COLUMN run_event.description IS 'created, described: description of the run.';
 COMMENT ON COLUMN run_event.host IS 'created: machine of the producer.';
 COMMENT ON COLUMN run_event."user" IS 'created: user of the producer.';
 COMMENT ON COLUMN run_event.pid IS 'created: process of the producer.';
@@ -384,7 +384,7 @@ COMMENT ON TABLE batch IS 'Which events have been folded: one row per event, mer
 COMMENT ON COLUMN batch.commit_no IS 'Commit that folded it; of a merged row, the newest.';
 COMMENT ON COLUMN batch.run_key IS 'Key of the run.';
 COMMENT ON COLUMN batch.producer_id IS 'The producer.';
-COMMENT ON COLUMN batch.topic IS '1 runs, 2 metrics, 3 tags, 4 artifacts, 5 logs.';
+COMMENT ON COLUMN batch.topic IS '1 runs, 2 metrics, 3 tags, 4 artifacts, 5 logs, 6 catalog.';
 COMMENT ON COLUMN batch.first_sequence IS 'First sequence of the range.';
 COMMENT ON COLUMN batch.last_sequence IS 'Last sequence of the range.';
 COMMENT ON COLUMN batch.first_index IS 'Metrics: index of the first point.';
@@ -420,3 +420,67 @@ COMMENT ON COLUMN dead_letter_log.error_message IS 'What was wrong.';
 COMMENT ON COLUMN dead_letter_log.value IS 'The bytes.';
 COMMENT ON COLUMN dead_letter_log.segment IS 'Journal segment, for damage in a journal.';
 COMMENT ON COLUMN dead_letter_log.segment_offset IS 'Byte offset in that segment.';
+
+CREATE TABLE catalog_event (
+    producer_id VARCHAR NOT NULL,
+    sequence BIGINT NOT NULL,
+    logged_at_ns BIGINT NOT NULL,
+    workspace VARCHAR NOT NULL,
+    subject VARCHAR NOT NULL,
+    name VARCHAR NOT NULL,
+    change VARCHAR NOT NULL,
+    registration_id VARCHAR,
+    key VARCHAR,
+    value VARCHAR,
+    removed BOOLEAN,
+    archived BOOLEAN,
+    description VARCHAR,
+    framework VARCHAR,
+    framework_version VARCHAR,
+    run_id VARCHAR
+);
+COMMENT ON TABLE catalog_event IS 'What happened to experiments and models. A version of a model is the rank of its registration; newest tags and archived hold, both by (logged_at_ns, producer_id, sequence).';
+COMMENT ON COLUMN catalog_event.producer_id IS 'The producer that says so.';
+COMMENT ON COLUMN catalog_event.sequence IS 'The producer''s number of the event, from 0 per topic; the tags of a registration have its number.';
+COMMENT ON COLUMN catalog_event.logged_at_ns IS 'Stamp of the event, ns since 1970 UTC.';
+COMMENT ON COLUMN catalog_event.workspace IS 'Workspace of the experiment or model.';
+COMMENT ON COLUMN catalog_event.subject IS 'experiment or model.';
+COMMENT ON COLUMN catalog_event.name IS 'Its name.';
+COMMENT ON COLUMN catalog_event.change IS 'registered, tag, archived or deleted.';
+COMMENT ON COLUMN catalog_event.registration_id IS 'registered: its own id; tag, deleted: the registration that is meant; NULL = the experiment.';
+COMMENT ON COLUMN catalog_event.key IS 'tag: its name.';
+COMMENT ON COLUMN catalog_event.value IS 'tag: its value, may be NULL.';
+COMMENT ON COLUMN catalog_event.removed IS 'tag: true if it was removed.';
+COMMENT ON COLUMN catalog_event.archived IS 'archived: true = hidden from lists, false = brought back.';
+COMMENT ON COLUMN catalog_event.description IS 'registered: description of the version.';
+COMMENT ON COLUMN catalog_event.framework IS 'registered: library that made it.';
+COMMENT ON COLUMN catalog_event.framework_version IS 'registered: version of that library.';
+COMMENT ON COLUMN catalog_event.run_id IS 'registered: run that made it.';
+
+CREATE TABLE model_file_event (
+    registration_id VARCHAR NOT NULL,
+    path VARCHAR NOT NULL,
+    size_bytes BIGINT NOT NULL,
+    sha256 VARCHAR NOT NULL,
+    content_type VARCHAR NOT NULL,
+    location VARCHAR,
+    content BLOB
+);
+COMMENT ON TABLE model_file_event IS 'The files of each registered version of a model.';
+COMMENT ON COLUMN model_file_event.registration_id IS 'The registration, as in catalog_event.';
+COMMENT ON COLUMN model_file_event.path IS 'Path within the model, forward slashes.';
+COMMENT ON COLUMN model_file_event.size_bytes IS 'Size in bytes.';
+COMMENT ON COLUMN model_file_event.sha256 IS 'SHA-256 of the content, 64 hex digits.';
+COMMENT ON COLUMN model_file_event.content_type IS 'Media type.';
+COMMENT ON COLUMN model_file_event.location IS 'Where the artifact store keeps it; NULL = only in this table.';
+COMMENT ON COLUMN model_file_event.content IS 'The bytes of a small file; NULL = at the location.';
+
+CREATE TABLE model_property_event (
+    registration_id VARCHAR NOT NULL,
+    key VARCHAR NOT NULL,
+    value VARCHAR NOT NULL
+);
+COMMENT ON TABLE model_property_event IS 'The properties of each registered version of a model; they never change.';
+COMMENT ON COLUMN model_property_event.registration_id IS 'The registration, as in catalog_event.';
+COMMENT ON COLUMN model_property_event.key IS 'Name of the property.';
+COMMENT ON COLUMN model_property_event.value IS 'Its value.';

@@ -65,6 +65,12 @@ WITH created AS (
         QUALIFY row_number() OVER (PARTITION BY run_key ORDER BY logged_at_ns, producer_id, sequence) = 1
     )
 ),
+described AS (
+    SELECT run_key,
+           max_by(display_name, (logged_at_ns, producer_id, sequence)) FILTER (display_name IS NOT NULL) AS display_name,
+           max_by(description, (logged_at_ns, producer_id, sequence)) FILTER (description IS NOT NULL) AS description
+    FROM run_event WHERE change = 'described' GROUP BY 1
+),
 state AS (
     SELECT * FROM run_event WHERE change = 'status'
     QUALIFY row_number() OVER (PARTITION BY run_key ORDER BY logged_at_ns DESC, producer_id DESC, sequence DESC) = 1
@@ -95,7 +101,9 @@ seen AS (SELECT run_key, max(received_at) AS at FROM batch GROUP BY 1),
 total AS (SELECT run_key, sum(n)::BIGINT AS n FROM series_newest GROUP BY 1),
 damaged AS (SELECT run_id, sum(1)::BIGINT AS n FROM dead_letter_log WHERE run_id IS NOT NULL GROUP BY 1),
 joined AS (
-    SELECT c.*, s.status AS told, s.logged_at_ns AS told_ns, coalesce(st.at_ns, c.logged_at_ns) AS start_ns,
+    SELECT c.* REPLACE (coalesce(ds.display_name, c.display_name) AS display_name,
+                        coalesce(ds.description, c.description) AS description),
+           s.status AS told, s.logged_at_ns AS told_ns, coalesce(st.at_ns, c.logged_at_ns) AS start_ns,
            s.error_type AS failure, s.error_message AS failure_message, s.error_traceback AS failure_traceback,
            s.error_code AS failure_code,
            coalesce(seen.at, c.received_at) AS seen_at, coalesce(t.n, 0) AS points, coalesce(p.n_producers, 0) AS producers,
@@ -107,6 +115,7 @@ joined AS (
            NOT is_told_over AND seen_at < epoch_us(now()) - 60_000_000 AS is_silent,
            'no heartbeat since ' || strftime(make_timestamp(seen_at), '%Y-%m-%d %H:%M:%S UTC') AS silence
     FROM created AS c
+    LEFT JOIN described AS ds ON ds.run_key = c.run_key
     LEFT JOIN state AS s ON s.run_key = c.run_key
     LEFT JOIN started AS st ON st.run_key = c.run_key
     LEFT JOIN hidden AS a ON a.run_key = c.run_key AND a.change = 'archived'
@@ -165,6 +174,7 @@ FROM (
     SELECT run_id, logged_at_ns, producer_id, sequence, change,
            CASE change
                WHEN 'created' THEN concat_ws(' ', 'by', "user", 'on', host, 'process ' || pid, 'continues ' || continues)
+               WHEN 'described' THEN concat_ws(': ', display_name, description)
                WHEN 'status' THEN concat_ws(': ', status, error_type, error_message)
                WHEN 'producer_closed' THEN concat(n_points, ' points, ', n_dropped, ' dropped')
                WHEN 'producer_lost' THEN reason
@@ -320,7 +330,7 @@ COMMENT ON COLUMN log.run_key IS 'Key of the run in the tables below the views.'
 COMMENT ON VIEW event IS 'What has changed runs, in words: their history.';
 COMMENT ON COLUMN event.run_id IS 'The run.';
 COMMENT ON COLUMN event.logged_at IS 'When.';
-COMMENT ON COLUMN event.change IS 'created, status, property, property refused, tag, tag removed, artifact, producer_closed, producer_lost, gap, archived or deleted.';
+COMMENT ON COLUMN event.change IS 'created, described, status, property, property refused, tag, tag removed, artifact, producer_closed, producer_lost, gap, archived or deleted.';
 COMMENT ON COLUMN event.detail IS 'What exactly.';
 COMMENT ON COLUMN event.producer_id IS 'Process that did it.';
 COMMENT ON COLUMN event.sequence IS 'Its number among the events of that kind of this process.';
