@@ -314,8 +314,44 @@ def test_a_poll_takes_what_was_asked_for_and_all_producers_get_a_turn(home: Home
     assert len(set.union(*turns[:3])) == 3
 
 
+def test_lag_counts_frames_of_any_size_over_segments(home: Home) -> None:
+    """Small and large frames, segments not yet entered and a torn tail: lag is the number of whole frames, exactly."""
+    writer = Writer(home)
+    writer.write(3, size_bytes=50_000)
+    source = started(home)
+    assert len(polled(source, 1)) == 1
+    writer.write(40)
+    writer.rotate()
+    writer.write(2, size_bytes=100_000)
+    seen = [lag.end - lag.next_position for lag in source.lag()]
+    writer.write(7)
+    with writer.segment.path.open("ab") as file:
+        file.write(b"RSF1 and no more of it")
+    seen += [lag.end - lag.next_position for lag in source.lag()]
+    assert len(polled(source)) == 51
+
+    assert seen == [44, 51]
+    assert [lag.end for lag in source.lag()] == [52]
+
+
+def test_lag_goes_on_behind_damage(home: Home) -> None:
+    """What lies behind a damaged frame counts as soon as reading has passed it."""
+    writer = Writer(home)
+    writer.write(5)
+    data = bytearray(writer.segment.path.read_bytes())
+    data[512 + 2 * 49] ^= 1
+    writer.segment.path.write_bytes(data)
+    source = started(home)
+    behind = [lag.end - lag.next_position for lag in source.lag()]
+    assert positions_of(polled(source)) == [0, 1, 3, 4]
+    writer.write(2)
+    behind += [lag.end - lag.next_position for lag in source.lag()]
+
+    assert behind == [2, 2]
+
+
 def test_lag_tells_events_and_age(home: Home) -> None:
-    """Unread frames show as lag, about as many as there are; what is read does not."""
+    """Unread frames show as lag, and for how long there have been some; what is read does not."""
     writer = Writer(home)
     writer.write(5)
     source = started(home)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from runstream_consumer.archive import archived, archived_header, restore, scan_archive
 from runstream_consumer.source import Lag, Record, Undecodable
 from runstream_schemas.codec import MAX_EVENT_BYTES
 from runstream_schemas.errors import SegmentDamaged
-from runstream_schemas.frame import HEADER_BYTES
+from runstream_schemas.frame import FRAME, FRAME_BYTES, HEADER_BYTES, MAGIC
 from runstream_schemas.home import Home
 from runstream_schemas.scan import Damage, Frame, Scan, read_header
 from runstream_schemas.topics import Topic
@@ -43,8 +45,7 @@ class JournalReader:
         self._key: bytes | None = None
         self._listed_at_ns = 0
         self._read_again_for: int | None = None
-        self._n_frames = 0
-        self._n_bytes = 0
+        self._counted: tuple[Path | None, int, int] = (None, 0, 0)
         self._even_at_s = time.monotonic()
 
     def read(self, max_bytes: int) -> Iterator[Record | Undecodable]:
@@ -70,13 +71,10 @@ class JournalReader:
         """How far this journal is ahead of what was read; None if it is closed and read."""
         if self.is_closed:
             return None
-        unread_bytes = self._unread_bytes()
-        if not unread_bytes:
+        end = self._end_frame() if self._unread_bytes() else self.next_frame
+        if end <= self.next_frame:
             return Lag(self.producer_id, self.next_frame, self.next_frame, 0.0)
-        # What lies in unread bytes is only known by reading them: tell it by the average so far.
-        n_frames = max(1, round(unread_bytes * self._n_frames / self._n_bytes)) if self._n_bytes else 1
-        behind_s = time.monotonic() - self._even_at_s
-        return Lag(self.producer_id, self.next_frame, self.next_frame + n_frames, behind_s)
+        return Lag(self.producer_id, self.next_frame, end, time.monotonic() - self._even_at_s)
 
     def _has_place(self) -> bool:
         return self._segment is not None
@@ -94,6 +92,23 @@ class JournalReader:
         except FileNotFoundError:
             # It is being archived, so it is folded.
             return 0
+
+    def _end_frame(self) -> int:
+        """The frame behind the last one that is there: by the newest segment's name, and the headers of its frames.
+
+        Each header is looked at once; behind a damaged one nothing is counted until it is read.
+        """
+        try:
+            first_frame, path = self._folder.segments()[-1]
+            if self._counted[0] != path:
+                self._counted = (path, HEADER_BYTES, first_frame)
+            if self._segment == path and self._offset > self._counted[1]:
+                self._counted = (path, self._offset, self.next_frame)
+            with path.open("rb") as file:
+                self._counted = (path, *counted(file, *self._counted[1:]))
+        except (FileNotFoundError, IndexError):
+            return self.next_frame
+        return self._counted[2]
 
     def _unread_here(self) -> int:
         """Bytes behind what was read of the current segment, if that is in the journal."""
@@ -171,8 +186,6 @@ class JournalReader:
             yield self._lost(item.frame, self._damage)
         self._damage = None
         self.next_frame = item.frame + 1
-        self._n_frames += 1
-        self._n_bytes += item.end - item.offset
         if len(item.payload):
             yield self._record(item)
 
@@ -247,3 +260,17 @@ class JournalReader:
             return min((first for first, _ in self._folder.segments() if first > here), default=None)
         except FileNotFoundError:
             return None
+
+
+def counted(file: BinaryIO, offset: int, frame: int) -> tuple[int, int]:
+    """Go from header to header, from byte `offset` where `frame` begins; return where, and which, the next one is."""
+    size = os.fstat(file.fileno()).st_size
+    while True:
+        head = os.pread(file.fileno(), FRAME_BYTES, offset)
+        if len(head) < FRAME_BYTES:
+            return offset, frame
+        magic, length, _, _, _, _, number, *_ = FRAME.unpack(head)
+        end = offset + FRAME_BYTES + length
+        if magic != MAGIC or number != frame or end > size:
+            return offset, frame
+        offset, frame = end, frame + 1

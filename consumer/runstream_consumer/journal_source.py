@@ -76,7 +76,7 @@ class JournalSource:
         """Nothing to look for: what a journal lacks shows when it is read (`shrunk`, and damage in `poll`)."""
 
     def lag(self) -> list[Lag]:
-        """One row per journal that is not closed; its number of events is an estimate from the bytes."""
+        """One row per journal that is not closed; a closing frame counts as an event."""
         return [lag for reader in self._readers.values() if (lag := reader.lag()) is not None]
 
     def close(self) -> None:
