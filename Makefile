@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 help:
 	@echo "make install   everything into .venv (Python 3.11 or later; nothing outside this folder changes)"
 	@echo "make demo      real training runs, then the live dashboard; prints its address"
-	@echo "make test      lint, types and the whole suite: needs Java 17 or later, Maven and Chromium (ARGS=tests/test_x.py for a part)"
+	@echo "make test      lint, types and the whole suite: needs a JDK (17 or later), Maven and Chromium (ARGS=tests/test_x.py for a part)"
 	@echo "make lint      ruff and mypy --strict"
 	@echo "make bench     the figures, at most 20 minutes"
 	@echo "make clean     remove .venv, what was built and the demo's home; never your own runs"
@@ -38,7 +38,7 @@ python:
 tools:
 	@missing=; skip=",$(RUNSTREAM_TEST_SKIP),"; \
 	case "$$skip" in *,kafka,*) ;; *) \
-	  command -v java >/dev/null || missing="$$missing java(default-jdk-headless)"; \
+	  command -v javac >/dev/null || missing="$$missing javac(default-jdk-headless)"; \
 	  command -v mvn >/dev/null || missing="$$missing mvn(maven)";; esac; \
 	case "$$skip" in *,browser,*) ;; *) \
 	  command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \

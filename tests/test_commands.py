@@ -223,6 +223,30 @@ def test_sql_says_in_one_line_that_it_cannot_write(
         assert "No such file" in line
 
 
+def test_sql_ends_after_its_time(run: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A statement that takes longer than --timeout ends with 1 and says which setting gives it more."""
+    monkeypatch.setenv("RUNSTREAM_SQL_TIMEOUT", "60")
+    endless = "select count(*) from range(1000000000000) where hash(range) = 1"
+
+    assert main(["sql", endless, "--timeout", "0.2"]) == exits.FAILED
+    told = capsys.readouterr().err
+    assert told.startswith("runstream: ended after 0.2 s")
+    assert "RUNSTREAM_SQL_TIMEOUT" in told
+
+
+def test_sql_says_that_it_prints_a_part(
+    run: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of an answer with more rows than are printed the first come, and the code is 1: a script must not miss it."""
+    monkeypatch.setattr("runstream.cli.reading.MAX_ROWS", 2)
+
+    assert main(["sql", "from range(3)", "--json"]) == exits.FAILED
+    told = capsys.readouterr()
+    assert json.loads(told.out) == [{"range": 0}, {"range": 1}]
+    assert told.err == "runstream: these are the first 2 rows; --output FILE writes all\n"
+    assert output(capsys, "sql", "from range(2)", "--format", "csv") == "range\n0\n1\n"
+
+
 def test_the_reader_may_close_the_pipe(run: Run) -> None:
     """`runstream sql ... | head -1` ends with 0 and without a word when head has had enough."""
     command = (

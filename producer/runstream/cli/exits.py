@@ -14,6 +14,6 @@ MEANING: Final = {
     FAILED: "it was tried and failed, or `check` found a fault",
     USAGE: "wrong arguments or settings, or a missing extra",
     NOT_FOUND: "no such run, file or topic",
-    TRY_AGAIN: "not now: broker or server away, file busy, not yet folded",
+    TRY_AGAIN: "not now: broker or server away, file busy, run not responding",
     INTERRUPTED: "interrupted",
 }

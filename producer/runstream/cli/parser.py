@@ -168,10 +168,14 @@ def _reading(commands: Commands[argparse.ArgumentParser]) -> None:
         """Ask the history: run, metric, tag, property, artifact, series, ... (read-only)
         `runstream sql "select * from run"`; the statement may come on standard input as -.""",
         *READING,
+        "SQL_TIMEOUT",
     )
     sql.add_argument("statement", nargs="?", help="one SELECT; - reads it from standard input")
     _format(sql)
     sql.add_argument("--output", type=Path, metavar="FILE", help="write there: .parquet, .csv or .json by its name")
+    sql.add_argument(
+        "--timeout", type=_seconds, metavar="S", help="end it after so many seconds, 0: never; --output has no end (60)"
+    )
     sql.add_argument("--connect", action="store_true", help="print the lines that attach another DuckDB to the server")
 
 

@@ -6,19 +6,22 @@ import argparse
 import difflib
 import os
 import sys
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runstream.cli import printing
-from runstream.cli.exits import OK
+from runstream.cli.exits import FAILED, OK
 from runstream_schemas import settings
-from runstream_schemas.errors import ConfigError, HistoryUnreachable, RunNotFound
+from runstream_schemas.errors import ConfigError, HistoryUnreachable, RunNotFound, RunstreamError
 from runstream_schemas.home import Home
 
 if TYPE_CHECKING:
-    from runstream_consumer.history import History
+    from runstream_consumer.history import History, Question
+
+MAX_ROWS = 1_000_000
+"""Rows that are printed at most."""
 
 STATUSES = ("Running", "Completed", "Failed", "Canceled", "NotResponding")
 
@@ -137,12 +140,14 @@ def sql(options: argparse.Namespace) -> int:
     if not options.statement:
         raise ConfigError("STATEMENT", "", 'is missing; try `runstream sql "from run"`, or - to read standard input')
     statement = sys.stdin.read() if options.statement == "-" else options.statement
+    if options.timeout is not None:
+        os.environ["RUNSTREAM_SQL_TIMEOUT"] = str(options.timeout)
     with history() as past:
+        if options.output is None:
+            return _print_answer(past.question(statement, MAX_ROWS), options.format)
         relation = past.sql(statement)
         columns = relation.columns
-        if options.output is None:
-            printing.write(columns, relation.fetchall(), options.format, sys.stdout)
-        elif options.output.suffix == ".parquet":
+        if options.output.suffix == ".parquet":
             relation.write_parquet(str(options.output))
         elif options.output.suffix in {".csv", ".json"}:
             with options.output.open("w", encoding="utf-8") as out:
@@ -150,6 +155,21 @@ def sql(options: argparse.Namespace) -> int:
         else:
             raise ConfigError("--output", str(options.output), "must end in .parquet, .csv or .json")
     return OK
+
+
+def _print_answer(question: Question, form: str) -> int:
+    """Print what a statement gives; Ctrl-C ends it in the consumer too, and so does RUNSTREAM_SQL_TIMEOUT."""
+    try:
+        answer = question.answer()
+    except (KeyboardInterrupt, RuntimeError):
+        with suppress(RunstreamError):
+            question.cancel()
+        raise
+    printing.write(answer.relation.columns, answer.relation.fetchall(), form, sys.stdout)
+    if not answer.is_cut:
+        return OK
+    print(f"runstream: these are the first {MAX_ROWS:,} rows; --output FILE writes all", file=sys.stderr)
+    return FAILED
 
 
 def connect_lines() -> str:
