@@ -1,18 +1,28 @@
-"""What cannot be read or folded: the row, the record on the dead-letter topic, and the way back."""
+"""What cannot be read or folded: the row, the record on the dead-letter topic, and a rebuild that can read it."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from runstream_consumer import dead_letters
-from runstream_consumer.dead_letters import of_damage, of_record, publish, replay
+from runstream_consumer import dead_letters, loop
+from runstream_consumer.dead_letters import of_damage, of_record, publish
+from runstream_consumer.journal_source import JournalSource
 from runstream_consumer.kafka_letterbox import KafkaLetterbox, Message
-from runstream_consumer.source import Record, Undecodable
+from runstream_consumer.kafka_source import KafkaSource
+from runstream_consumer.loop import Pipeline
+from runstream_consumer.source import Record, Source, Undecodable
+from runstream_consumer.store import Store
 from runstream_schemas.codec import decode
 from runstream_schemas.errors import DecodeError
+from runstream_schemas.events import Event, TagEvent
+from runstream_schemas.home import Home
 from runstream_schemas.topics import Topic
 from tests.broker import Broker, GivenBroker, change_config
 from tests.kafka_log import EventLog, drain
+from tests.outbox_writer import Writer
+from tests.waiting import until
 
 RECORD = Record(Topic.TAGS, "runstream.tags.v1/3", 41, b"bad", b"run-1", 1_000_000)
 
@@ -153,21 +163,55 @@ def test_a_missing_dead_letter_topic_is_tried_once_a_minute(log: EventLog, broke
     assert (first, second, connected, letterbox._producer) == (0, 0, None, None)
 
 
-@pytest.mark.kafka
-def test_replay_puts_back_what_can_be_decoded_now(log: EventLog) -> None:
-    """After an upgrade dead letters go back to their own partition; what still cannot be decoded stays."""
-    source = log.source()
-    event = log.tag_events(1)[0]
-    good = of_record(Record(Topic.TAGS, f"{log.tags}/1", 0, event, b"run", 0), "decode", "unknown schema")
-    bad = of_record(Record(Topic.TAGS, f"{log.tags}/1", 1, b"junk", b"run", 0), "decode", "no magic")
-    refused = of_record(Record(Topic.TAGS, f"{log.tags}/1", 2, event, b"run", 0), "fold", "another form")
-    publish(source, [good, bad, refused])
-    letterbox = KafkaLetterbox(log.options)
+def fold_all(source: Source, history: Path, n_events: int) -> tuple[int, list[tuple[str, str]]]:
+    """Fold what a log holds into a history; returns the number of dead letters in it, and the tags."""
+    store = Store.open(history, source.kind, source.identity)
+    pipeline = Pipeline(source, store)
 
-    done = replay(letterbox, [log.tags])
-    records = drain(source, 1)
+    def counts() -> tuple[int, int]:
+        pipeline.turn(0.2)
+        found = store.connection.execute(
+            "SELECT (SELECT coalesce(sum(1), 0) FROM tag)::INT, (SELECT coalesce(sum(1), 0) FROM dead_letter)::INT"
+        ).fetchone()
+        assert found is not None
+        return found[0], found[1]
 
+    until(lambda: sum(counts()) >= n_events, what="all is folded")
+    pipeline.turn(0.0)
+    n_dead = counts()[1]
+    tags = store.connection.execute("SELECT key, value FROM tag ORDER BY key, value").fetchall()
+    store.close()
     source.close()
-    letterbox.close()
-    assert (done.n_replayed, done.n_refused) == (1, 1)
-    assert [(r.partition, decode(r.value)) for r in records] == [(f"{log.tags}/1", decode(event))]
+    return n_dead, tags
+
+
+def old_decode(data: bytes, where: str | None = None) -> Event:
+    """The decoder of a runstream that knows no tags yet."""
+    event = decode(data, where)
+    if isinstance(event, TagEvent):
+        raise DecodeError("event", str(where), "unknown schema")
+    return event
+
+
+@pytest.mark.kafka
+@pytest.mark.parametrize("kind", ["journal", "kafka"])
+def test_a_rebuild_reads_dead_letters_again(
+    kind: str, log: EventLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an old runstream could not decode is in the history that a newer one builds anew: once, and no letter."""
+    home, history = Home(tmp_path / "home").ensure(), tmp_path / "history.duckdb"
+    writer = Writer(home, role="log")
+    writer.tag(1)
+    log.put(log.tag_events(1))
+
+    def source() -> Source:
+        return JournalSource(home) if kind == "journal" else KafkaSource(log.options, log.prefix)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(loop, "decode", old_decode)
+        before = fold_all(source(), history, 1)
+    history.unlink()
+    after = fold_all(source(), history, 1)
+
+    assert before == (1, [])
+    assert after == (0, [("k", "0")])

@@ -1,15 +1,17 @@
-"""What could not be read or folded: a row in the history, a record on "<topic>.dlq", and the way back.
+"""What could not be read or folded: a row in the history, and a record on "<topic>.dlq".
 
 The row is written in the fold's own transaction, so it is there exactly once. The record on Kafka goes out before that
 commit: after a crash it may be there twice, never not at all. Its headers have Kafka Connect's names, so that tools for
 those dead letters work on ours.
+
+There is no way of putting one back: the event still lies in the log at its own place, so that a history that is built
+anew by a runstream which can read it has it there, once, and in its order.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Final, Protocol
+from collections.abc import Callable, Sequence
+from typing import Final
 
 import structlog
 
@@ -17,24 +19,11 @@ from runstream_consumer.kafka_letterbox import Message
 from runstream_consumer.kafka_watch import number_of_partition, topic_of_partition
 from runstream_consumer.source import Record, Undecodable
 from runstream_consumer.store import DeadLetter
-from runstream_schemas.codec import decode
-from runstream_schemas.errors import DecodeError
 from runstream_schemas.topics import dead_letter_name
 
 CONNECT: Final = "__connect.errors."
-REPLAYED_HEADER: Final = "runstream.replayed"
 _STAGES: Final = {"source": "KAFKA_CONSUME", "decode": "VALUE_CONVERTER", "fold": "TASK_PUT"}
 _log = structlog.get_logger(__name__)
-
-
-class Letterbox(Protocol):
-    """Dead-letter topics to write to and read from; `KafkaLetterbox` is one."""
-
-    def put(self, messages: Sequence[Message]) -> int:
-        """Send messages; returns how many were taken."""
-
-    def read(self, topics: Sequence[str]) -> Iterator[Message]:
-        """Everything these topics hold now."""
 
 
 def of_record(record: Record, stage: str, error: Exception | str) -> DeadLetter:
@@ -111,33 +100,3 @@ def publish(source: object, letters: Sequence[DeadLetter]) -> int:
     if n_failed:
         _log.warning("dead letters are in the history only, not on their topics", n_letters=n_failed)
     return n_failed
-
-
-@dataclass(frozen=True, slots=True)
-class Replayed:
-    """What `replay` did: records put back where they came from, and those that still cannot be decoded."""
-
-    n_replayed: int
-    n_refused: int
-
-
-def replay(letterbox: Letterbox, topics: Sequence[str]) -> Replayed:
-    """Put the dead letters of `topics` back, those that this version of runstream can decode.
-
-    Worth it after an upgrade that knows more schemas. The fold knows an event by its sequence, so that replaying twice
-    changes nothing. With embedded journals there is nothing to replay: rebuilding the history reads them again.
-    """
-    n_replayed = n_refused = 0
-    for dead in letterbox.read([dead_letter_name(topic) for topic in topics]):
-        headers = dict(dead.headers)
-        if headers.get(CONNECT + "stage") != _STAGES["decode"].encode():
-            continue
-        try:
-            decode(dead.value)
-        except DecodeError:
-            n_refused += 1
-            continue
-        topic, partition = headers[CONNECT + "topic"].decode(), int(headers[CONNECT + "partition"])
-        back = Message(topic, partition, dead.key, dead.value, [(REPLAYED_HEADER, dead.topic.encode())])
-        n_replayed += letterbox.put([back])
-    return Replayed(n_replayed, n_refused)

@@ -193,7 +193,7 @@ class JournalReader:
         topic = _TOPICS.get(frame.topic)
         value = bytes(frame.payload)
         if topic is None:
-            reason = f"topic {frame.topic} is unknown; if a newer runstream wrote it, upgrade this one and replay"
+            reason = f"topic {frame.topic} is unknown; if a newer runstream wrote it, upgrade and rebuild the history"
             where = self._segment.name if self._segment else None
             at = frame.frame
             return Undecodable(self.producer_id, at, at + 1, value, reason, where, frame.offset, self._run())

@@ -1,4 +1,4 @@
-"""Records put aside onto dead-letter topics, and read back from them.
+"""Records put aside onto dead-letter topics.
 
 A client of its own, and not an idempotent one: a refused record ends an idempotent producer of kafka-python for good,
 and a dead letter that arrives twice does no harm.
@@ -7,7 +7,7 @@ and a dead letter that arrives twice does no harm.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -25,7 +25,6 @@ _SENDING: Final = {
     "request_timeout_ms": 4_000,
     "delivery_timeout_ms": 5_000,
 }
-_READING: Final = {"auto_offset_reset": "none", "enable_auto_commit": False, "allow_auto_create_topics": False}
 _PATIENCE_S: Final = 6.0
 _MUTE_S: Final = 60.0
 _log = structlog.get_logger(__name__)
@@ -33,7 +32,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A record for, or from, a topic; `partition` None = where its key belongs."""
+    """A record for a topic; `partition` None = where its key belongs."""
 
     topic: str
     partition: int | None
@@ -43,7 +42,7 @@ class Message:
 
 
 class KafkaLetterbox:
-    """Writes and reads dead-letter topics; connects at the first use."""
+    """Writes to dead-letter topics; connects at the first use."""
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         """Keep the options: `Settings.kafka_options()`."""
@@ -76,35 +75,6 @@ class KafkaLetterbox:
             self._muted_until_s = time.monotonic() + _MUTE_S
             self._drop_producer()
         return n_taken
-
-    def read(self, topics: Sequence[str]) -> Iterator[Message]:
-        """Everything that the topics hold when this is called.
-
-        Raises:
-            BrokerUnreachable: no broker answers.
-        """
-        from kafka import KafkaConsumer, TopicPartition
-        from kafka.errors import KafkaError
-
-        consumer = connect(KafkaConsumer, {**self._options, **_READING}, KafkaError)
-        try:
-            partitions = [
-                TopicPartition(topic, number)
-                for topic in topics
-                for number in sorted(consumer.partitions_for_topic(topic) or ())
-            ]
-            begins = consumer.beginning_offsets(partitions)
-            ends = {tp: end for tp, end in consumer.end_offsets(partitions).items() if end > begins[tp]}
-            consumer.assign(list(ends))
-            for tp in ends:
-                consumer.seek(tp, begins[tp])
-            while any(consumer.position(tp) < end for tp, end in ends.items()):
-                for tp, rows in consumer.poll(timeout_ms=500).items():
-                    for row in rows:
-                        if row.offset < ends[tp]:
-                            yield Message(tp.topic, tp.partition, row.key, row.value or b"", list(row.headers))
-        finally:
-            consumer.close(autocommit=False, timeout_ms=2000)
 
     def close(self) -> None:
         """Let go of the connection."""

@@ -127,7 +127,9 @@ def decode(data: bytes | memoryview, where: str | None = None) -> Event:
         mark = bytes(data[2:PREFIX_BYTES])
         writer = known.get(mark)
         if writer is None:
-            raise ValueError(f"unknown schema {mark.hex()}; if a newer runstream wrote it, upgrade this one and replay")
+            raise ValueError(
+                f"unknown schema {mark.hex()}; if a newer runstream wrote it, upgrade this one and rebuild the history"
+            )
         name = writer.event.__name__
         if writer.is_current and writer.event is MetricEvent:
             return _read_metric(data)

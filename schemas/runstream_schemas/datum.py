@@ -96,7 +96,7 @@ def _run_event(datum: dict[str, Any]) -> RunEvent:
 
 
 def _unknown(change: str) -> str:
-    return f"unknown change {change!r}; if a newer runstream wrote it, upgrade this one and replay"
+    return f"unknown change {change!r}; if a newer runstream wrote it, upgrade this one and rebuild the history"
 
 
 def _details(datum: dict[str, Any]) -> Any:
