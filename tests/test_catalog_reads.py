@@ -24,7 +24,7 @@ from runstream_schemas.catalog import (
     ModelRegistered,
     registration_id,
 )
-from runstream_schemas.events import Created, Deleted, Described, Event, RunEvent
+from runstream_schemas.events import ArtifactEvent, Created, Deleted, Described, Event, RunEvent
 from runstream_schemas.home import Home
 from tests.folded import START_NS, fold_into, open_store
 
@@ -101,6 +101,23 @@ def test_a_version_comes_back_as_it_was_registered(fill: Fill) -> None:
     ]
 
 
+def test_a_small_file_of_the_run_is_found_by_its_hash(fill: Fill) -> None:
+    """A file without bytes and location has those of the run's file with the same hash, and of no other run."""
+    bare = ModelFile("b.txt", 3, "5" * 64, "text/plain")
+    history = fill(
+        [
+            ArtifactEvent("run-1", "p1", 0, START_NS, "out/b.txt", 3, "5" * 64, "text/plain", None, b"new"),
+            ArtifactEvent("run-2", "p2", 0, START_NS, "out/b.txt", 3, "6" * 64, "text/plain", None, b"no!"),
+            told(ModelRegistered((bare,), run_id="run-1"), 1),
+            told(ModelRegistered((bare,), run_id="run-2"), 2, sequence=1),
+        ]
+    )
+    [second, first] = history.models()
+
+    assert [file.content for file in history.model_files(first.registration_id)] == [b"new"]
+    assert [file.content for file in history.model_files(second.registration_id)] == [None]
+
+
 def test_versions_are_ranks_whatever_order_events_arrive_in(tmp_path: Path) -> None:
     """Two producers that register at once get two versions, the same ones in every order of arrival."""
     registered = [
@@ -120,13 +137,13 @@ def test_versions_are_ranks_whatever_order_events_arrive_in(tmp_path: Path) -> N
 def test_a_deleted_version_is_hidden_and_its_number_not_given_again(fill: Fill) -> None:
     """After deleting the newest of two, the first is the latest; the next registration is the third."""
     history = fill([told(ModelRegistered((FILE,)), 1), told(ModelRegistered((FILE,)), 2, sequence=1)])
-    fill([told(CatalogDeleted(registration_id("p1", 1)), 3, sequence=2)])
+    fill([told(CatalogDeleted(registration_id("p1", START_NS + 2)), 3, sequence=2)])
 
     assert versions(history) == [("ridge", 1)]
     assert history.models()[0].latest
     fill([told(ModelRegistered((FILE,)), 4, sequence=3)])
     assert versions(history) == [("ridge", 3), ("ridge", 1)]
-    assert history.model_files(registration_id("p1", 1)) == []
+    assert history.model_files(registration_id("p1", START_NS + 2)) == []
 
 
 def test_models_are_found_by_name_version_tag_run_and_latest(fill: Fill) -> None:
@@ -149,7 +166,7 @@ def test_models_are_found_by_name_version_tag_run_and_latest(fill: Fill) -> None
 def test_tags_of_one_version_change_by_stamp(fill: Fill) -> None:
     """A later tag replaces the one given at registration, a removed one is gone, other versions keep theirs."""
     registered = ModelRegistered((FILE,), tags={"stage": "test", "old": "1"})
-    first = registration_id("p1", 0)
+    first = registration_id("p1", START_NS + 1)
     history = fill(
         [
             told(CatalogTag("stage", "live", registration_id=first), 9, "p2", 0),

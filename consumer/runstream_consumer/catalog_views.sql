@@ -21,8 +21,12 @@ SELECT k.workspace, k.name, k.version, make_timestamptz(k.logged_at_ns // 1000) 
        k.version = max(k.version) OVER (PARTITION BY k.workspace, k.name) AS latest, k.registration_id
 FROM kept AS k LEFT JOIN size AS s ON s.registration_id = k.registration_id;
 
+-- A small file of the run that made the model is not told twice: the run's own event has its bytes.
 CREATE OR REPLACE VIEW model_file AS
-SELECT m.workspace, m.name, m.version, f.path, f.size_bytes, f.sha256, f.content_type, f.location, f.content,
+SELECT m.workspace, m.name, m.version, f.path, f.size_bytes, f.sha256, f.content_type, f.location,
+       CASE WHEN f.content IS NOT NULL OR f.location IS NOT NULL THEN f.content
+            ELSE (SELECT any_value(a.content) FROM artifact_event AS a WHERE a.run_id = m.run_id AND a.sha256 = f.sha256)
+       END AS content,
        f.registration_id
 FROM model AS m JOIN model_file_event AS f ON f.registration_id = m.registration_id;
 

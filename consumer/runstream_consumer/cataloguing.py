@@ -25,7 +25,7 @@ def rows_of(event: CatalogEvent) -> Iterator[Row]:
     change = event.change
     told: dict[str, object] = {name: getattr(change, name, None) for name in _FIELDS}
     if isinstance(change, ModelRegistered):
-        told["registration_id"] = registration_id(event.producer_id, event.sequence)
+        told["registration_id"] = registration_id(event.producer_id, event.logged_at_ns)
         yield from _parts(event, change, told["registration_id"])
     yield "catalog_event", _row(event, catalog_change_name(change), told)
 

@@ -48,8 +48,9 @@ class ModelFile:
     Attributes:
         path: within the model, relative, forward slashes.
         sha256: 64 lower-case hex digits of the content.
-        location: where the store keeps it (an fsspec URI); None = only inside the event.
-        content: the bytes themselves, at most 100 kB; None = only at the location.
+        location: where the store keeps it (an fsspec URI).
+        content: the bytes themselves, at most 100 kB. Without both, a file of the run that made the model has them:
+            the one with this hash.
     """
 
     path: str
@@ -117,9 +118,9 @@ class CatalogEvent:
     change: CatalogChange
 
 
-def registration_id(producer_id: str, sequence: int) -> str:
-    """What tags and deletions call the registration that this event is."""
-    return f"{producer_id}/{sequence}"
+def registration_id(producer_id: str, logged_at_ns: int) -> str:
+    """What tags and deletions call the registration of this producer with this stamp, which no other has."""
+    return f"{producer_id}/{logged_at_ns}"
 
 
 def catalog_key(event: CatalogEvent) -> str:

@@ -10,13 +10,16 @@ RunstreamError
 │   ├── SubmissionRefused (ValueError)     PackageUnavailable (ValueError)    SubmissionFailed (RuntimeError)
 │   ├── SupervisedElsewhere (RuntimeError) RunEnvironmentMissing (RuntimeError)
 │   └── SnapshotFailed (ValueError)        SnapshotNotFound (LookupError)
+├── experiments and models (catalog_errors.py)
+│   ├── ModelNotFound (LookupError)        ModelPathNotFound (LookupError)
+│   └── ExperimentNotEmpty (ValueError)    TargetExists (FileExistsError)
 ├── settings and platform
 │   ├── ConfigError (ValueError)          UnknownSetting (ValueError)   PlatformUnsupported
 │   └── ExtraMissing (ImportError)
 ├── formats
 │   ├── EncodeError (ValueError)          DecodeError (ValueError)
 │   └── SegmentDamaged                    JournalUnavailable (OSError)
-├── shipping and reading back
+├── shipping and reading back (reading_errors.py)
 │   ├── FlushTimeout (TimeoutError)       NotYetFolded (TimeoutError)
 │   ├── RunNotFound (LookupError)         HistoryUnreachable (ConnectionError)  HistoryBusy
 │   └── FilterError (ValueError)          InvalidLiteral (ValueError)           StatementFailed (ValueError)
@@ -38,6 +41,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from runstream_schemas.catalog_errors import ExperimentNotEmpty, ModelNotFound, ModelPathNotFound, TargetExists
 from runstream_schemas.log_errors import (
     BrokerMismatch,
     BrokerUnreachable,
@@ -57,6 +61,15 @@ from runstream_schemas.log_errors import (
     TopicMissing,
     TopicRecreated,
     TopicTooSmall,
+)
+from runstream_schemas.reading_errors import (
+    FilterError,
+    HistoryBusy,
+    HistoryUnreachable,
+    InvalidLiteral,
+    NotYetFolded,
+    RunNotFound,
+    StatementFailed,
 )
 from runstream_schemas.root_error import RunstreamError
 from runstream_schemas.run_errors import (
@@ -94,6 +107,10 @@ __all__ = [
     "RunEnvironmentMissing",
     "SnapshotFailed",
     "SnapshotNotFound",
+    "ModelNotFound",
+    "ModelPathNotFound",
+    "ExperimentNotEmpty",
+    "TargetExists",
     "ConfigError",
     "UnknownSetting",
     "PlatformUnsupported",
@@ -309,81 +326,3 @@ class FlushTimeout(RunstreamError, TimeoutError):
             f"{self.pending} events are not acknowledged after {self.timeout_s:g} s{why}; "
             "they are safe in the journal: call flush() again, or `runstream sync` later"
         )
-
-
-@dataclass(eq=False)
-class NotYetFolded(RunstreamError, TimeoutError):
-    """The history does not yet cover what this process has logged."""
-
-    run_id: str
-    wanted: object
-    folded: object
-    waited_s: float
-    cause: str = ""
-    retriable = True
-
-    def __str__(self) -> str:
-        why = f"; likely cause: {self.cause}" if self.cause else ""
-        return (
-            f"the history of run {self.run_id} covers {self.folded} but {self.wanted} was logged "
-            f"(waited {self.waited_s:g} s, RUNSTREAM_READ_WAIT){why}"
-        )
-
-
-@dataclass(eq=False)
-class RunNotFound(RunstreamError, LookupError):
-    """No such run in this history."""
-
-    message = "no run {run_id!r} in {where}; `runstream runs` lists those that are there"
-    run_id: str
-    where: str
-
-
-@dataclass(eq=False)
-class HistoryUnreachable(RunstreamError, ConnectionError):
-    """No server answers and there is no journal to read instead."""
-
-    message = (
-        "no history server answers at {address}: {cause}; start `runstream consume` there, and set "
-        "RUNSTREAM_SERVER=host:port and RUNSTREAM_TOKEN_FILE here"
-    )
-    address: str
-    cause: object
-    retriable = True
-
-
-@dataclass(eq=False)
-class HistoryBusy(RunstreamError):
-    """Another process folds or reads this home's file and did not finish in time."""
-
-    message = "{path} is in use by {holder}; try again, or keep `runstream consume` running to share it"
-    path: str
-    holder: str
-    retriable = True
-
-
-@dataclass(eq=False)
-class FilterError(RunstreamError, ValueError):
-    """A filter of the run list with a term that means nothing."""
-
-    message = "filter term {term!r} {reason}"
-    term: str
-    reason: str
-
-
-@dataclass(eq=False)
-class InvalidLiteral(RunstreamError, ValueError):
-    """A value that cannot be written into a statement."""
-
-    message = "{what} cannot enter SQL: {reason}"
-    what: str
-    reason: str
-
-
-@dataclass(eq=False)
-class StatementFailed(RunstreamError, ValueError):
-    """A statement that the history does not run: it is wrong, or it does more than read."""
-
-    message = "{reason}"
-    statement: str
-    reason: str

@@ -1,0 +1,60 @@
+"""Errors of experiments and models. Part of the tree that errors.py draws."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from runstream_schemas.root_error import RunstreamError
+
+_N_LISTED = 20
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _N_LISTED} more" if len(names) > _N_LISTED else ""
+    return (", ".join(names[:_N_LISTED]) or "none") + more
+
+
+@dataclass(eq=False)
+class ModelNotFound(RunstreamError, LookupError):
+    """No such model, or no such version of it; `available` says what there is instead."""
+
+    what: str
+    workspace: str
+    available: Sequence[str] = ()
+
+    def __str__(self) -> str:
+        known = _listed(self.available)
+        return (
+            f"workspace {self.workspace!r} has no model {self.what}; it has: {known}. Model.list(workspace) shows all"
+        )
+
+
+@dataclass(eq=False)
+class ModelPathNotFound(RunstreamError, LookupError):
+    """A model was to be registered from a file or folder that is not there; `where` names the run, or this machine."""
+
+    path: str
+    where: str
+    available: Sequence[str] = ()
+
+    def __str__(self) -> str:
+        known = _listed(self.available)
+        return f"{self.where} has no file or folder {self.path!r} to make a model of; its files: {known}"
+
+
+@dataclass(eq=False)
+class ExperimentNotEmpty(RunstreamError, ValueError):
+    """An experiment that has runs is not deleted: they would be left without it."""
+
+    message = "experiment {name!r} has {n_runs} runs and cannot be deleted; archive() hides it from lists"
+    name: str
+    n_runs: int
+
+
+@dataclass(eq=False)
+class TargetExists(RunstreamError, FileExistsError):
+    """A download would write over something."""
+
+    message = "{path} exists already; pass exist_ok=True to write over it, or another target_dir"
+    path: str
