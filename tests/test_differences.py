@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -82,6 +83,24 @@ def test_a_scatter_plot_starts_with_a_result_against_a_setting() -> None:
     assert differences.first_axes(list(numbers["a"])) == ("property lr", "metric val/loss")
     points = differences.points(ROWS, numbers, "property lr", "metric val/loss", ["b"], dark=False)
     assert [(point.x, point.y, point.chosen) for point in points] == [(0.1, 0.5, False), (0.01, 0.25, True)]
+
+
+@pytest.mark.parametrize(("stat", "texts", "best"), [("last", ("0.5", "0.4"), 1), ("least", ("0.1", "0.4"), 0)])
+def test_runs_are_compared_by_their_last_or_their_extreme_values(
+    stat: differences.Stat, texts: tuple[str, str], best: int
+) -> None:
+    """A run whose loss was lowest in between is the best by its least value, not by its last."""
+    metrics = [replace(metric("a", "loss", 0.5), min_value=0.1), metric("b", "loss", 0.4)]
+    line = differences.compare(ROWS, metrics, stat)[0]
+    assert (line.key, line.texts, line.best) == ("loss", texts, best)
+
+
+def test_axes_on_which_runs_differ_are_offered_first() -> None:
+    """A number that all runs share is no axis to begin with, unless there is no other."""
+    numbers = differences.numbers_of(ROWS, METRICS)
+    assert "property batch" in numbers["a"]
+    assert "property batch" not in differences.varied(list(numbers["a"]), numbers)
+    assert differences.varied(["property batch", "property lr"], numbers) == ["property batch", "property lr"]
 
 
 def test_cells_unlike_the_baseline_are_tinted_and_the_best_is_bold() -> None:
