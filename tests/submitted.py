@@ -41,7 +41,12 @@ def folder_of(run: Run) -> RunFolder:
     return RunFolder.of(run._config.home, run.id)
 
 
+def wait(run: Run) -> None:
+    """Wait until the run's supervisor has told its end."""
+    until(lambda: not folder_of(run).control.exists(), what=f"the end of {run.id}")
+
+
 def ended(run: Run) -> str:
     """Wait until the run's supervisor has told its end; return the run's status."""
-    until(lambda: not folder_of(run).control.exists(), what=f"the end of {run.id}")
+    wait(run)
     return run.get_status()

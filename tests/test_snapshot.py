@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -150,7 +151,7 @@ def test_what_cannot_be_kept_is_named(source: Path, tmp_path: Path) -> None:
     """Links out of the folder, to folders or to nothing, pipes, and names of other systems: named, with the way out."""
     write(tmp_path, "secret")
     write(source, "a.py", "inside/b.py")
-    hostile = {
+    hostile: dict[str, Callable[[Path], None]] = {
         "out": lambda path: path.symlink_to(tmp_path / "secret"),
         "up": lambda path: path.symlink_to("../secret"),
         "to-folder": lambda path: path.symlink_to("inside"),

@@ -124,15 +124,21 @@ class Supervisor:
         return venv
 
     def _make(self, venv: venvs.Venv) -> None:
-        for words in venv.steps(self._folder.root / "requirements.txt"):
-            code, output, complaints = self._program(words, self._order.environment, stream="environment")
-            if code or self._end is not None:
-                venv.discard()
-            if self._end is not None:
-                return
-            if code:
-                raise venvs.refusal(f"{output}\n{complaints}", venv.lines)
-        venv.complete()
+        """Make the environment whole, or leave nothing of it."""
+        if self._did(venv.making(), venv):
+            venv.link()
+            installing = venv.installing(self._folder.root / "requirements.txt")
+            if installing is None or self._did(installing, venv):
+                venv.complete()
+
+    def _did(self, words: list[str], venv: venvs.Venv) -> bool:
+        """Run one step; False when the run shall end. Raises PackageUnavailable where pip fails."""
+        code, output, complaints = self._program(words, self._order.environment, stream="environment")
+        if code or self._end is not None:
+            venv.discard()
+        if code and self._end is None:
+            raise venvs.refusal(f"{output}\n{complaints}", venv.lines)
+        return self._end is None
 
     def _program(
         self, words: list[str], environment: dict[str, str], stream: str | None = None

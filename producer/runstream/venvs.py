@@ -8,7 +8,9 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
@@ -21,7 +23,14 @@ _PROBE: Final = (
     "import json, sys; v = sys.version_info; print(json.dumps(['%d.%d.%d' % v[:3], sys.version, sys.prefix]))"
 )
 _PROBE_WAIT_S: Final = 60.0
-_OURS: Final = ("runstream", "runstream_schemas", "runstream_consumer")
+# Distribution -> the packages that it installs.
+_OURS: Final[Mapping[str, tuple[str, ...]]] = {"runstream": ("runstream", "runstream_schemas", "runstream_consumer")}
+_NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
+    "fastavro": ("fastavro",),
+    "kafka-python": ("kafka",),
+    "crc32c": ("crc32c",),
+    "pip": ("pip",),
+}
 _OF_RUNSTREAM: Final = re.compile(r"runstream(?:\[([\w, -]+)\])?")
 _EXTRA: Final = re.compile(r"extra == ['\"]([\w-]+)['\"]")
 _NOT_FOUND: Final = re.compile(r"No matching distribution found for (.+?)(?: \(from .*)?$", re.MULTILINE)
@@ -38,11 +47,14 @@ class Venv:
         path: its folder; the last part is a hash of what makes it what it is.
         base: the Python that it is made of.
         lines: for pip.
+        links: packages that are taken from where this program has them: runstream, the very one that runs here,
+            and what logging and installing need, where the Python is the same.
     """
 
     path: Path
     base: str
     lines: tuple[str, ...]
+    links: tuple[Path, ...]
 
     @property
     def python(self) -> Path:
@@ -59,26 +71,35 @@ class Venv:
         """Everything is installed."""
         return (self.path / "complete").exists()
 
-    def steps(self, requirements: Path) -> list[list[str]]:
-        """Write what pip needs into *requirements*; return the commands that make the environment, in their order."""
+    def making(self) -> list[str]:
+        """Return the command that makes it, still without packages."""
+        has_pip = any(link.name == "pip" for link in self.links)
+        return [self.base, "-m", "venv", "--clear", *(["--without-pip"] if has_pip else []), str(self.path)]
+
+    def link(self) -> None:
+        """Let the packages be found that are taken from elsewhere; what pip installs goes before them."""
+        [site] = self.path.glob("lib/python*/site-packages")
+        folder = self.path / "linked"
+        folder.mkdir()
+        for package in self.links:
+            (folder / package.name).symlink_to(package, target_is_directory=True)
+        # Not links in site-packages itself: whoever upgrades such a package there would write through them.
+        (site / "linked.pth").write_text(f"{folder}\n", encoding="utf-8")
+
+    def installing(self, requirements: Path) -> list[str] | None:
+        """Write what pip needs into *requirements*; return the command that installs it, None where nothing is."""
+        if not self.lines:
+            return None
         requirements.write_text("".join(f"{line}\n" for line in self.lines), encoding="utf-8")
-        pip = [str(self.python), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
-        return [
-            [self.base, "-m", "venv", "--clear", str(self.path)],
-            [*pip, "-r", str(requirements)],
-        ]
+        options = ["--disable-pip-version-check", "--no-input"]
+        return [str(self.python), "-m", "pip", "install", *options, "-r", str(requirements)]
 
     def discard(self) -> None:
         """Remove what was made so far."""
         shutil.rmtree(self.path, ignore_errors=True)
 
     def complete(self) -> None:
-        """Let runstream itself be imported there, the very one that runs here, and mark the environment complete."""
-        [site] = self.path.glob("lib/python*/site-packages")
-        for name in _OURS:
-            spec = util.find_spec(name)
-            if spec is not None and spec.submodule_search_locations and not (site / name).exists():
-                (site / name).symlink_to(spec.submodule_search_locations[0], target_is_directory=True)
+        """Mark it as whole."""
         (self.path / "complete").touch()
 
 
@@ -105,12 +126,14 @@ def planned(
     if version is not None and not f"{number}.".startswith(f"{version}."):
         reason = f"{base} is Python {number}; set environment.python.interpreter_path to a Python {version}"
         raise PackageUnavailable(package=f"python={version}", reason=reason)
-    lines = sorted({*_own_needs(requirements), *(_plain(line, code) for line in requirements if not _is_ours(line))})
-    locals_ = {line: _digest(code / line) for line in lines if _is_local(line, code)}
-    ours = {name: str(spec.submodule_search_locations) for name in _OURS if (spec := util.find_spec(name))}
-    key = json.dumps([told, lines, list(options), locals_, ours], sort_keys=True)
+    is_same = told[1] == sys.version
+    needs = _own_needs(requirements, with_base=not is_same)
+    lines = sorted({*needs, *(_plain(line, code) for line in requirements if not _is_ours(line))})
+    contents = {line: _digest(code / line) for line in lines if _is_local(line, code)}
+    links = _installed({**_OURS, **(_NEEDED if is_same else {})})
+    key = json.dumps([told, lines, list(options), contents, [str(link) for link in links]], sort_keys=True)
     digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-    return Venv(home.environments_dir / digest, base, (*options, *lines))
+    return Venv(home.environments_dir / digest, base, (*options, *lines) if lines else (), links)
 
 
 def refusal(output: str, lines: Iterable[str]) -> PackageUnavailable:
@@ -141,8 +164,23 @@ def _is_ours(line: str) -> bool:
     return _OF_RUNSTREAM.fullmatch(line) is not None
 
 
-def _own_needs(requirements: Sequence[str]) -> list[str]:
-    """Return what runstream needs itself, with the extras that are asked for."""
+def _installed(distributions: Mapping[str, Sequence[str]]) -> tuple[Path, ...]:
+    """Return the folders of packages as they are installed here, and of what is known about their distributions."""
+    found: list[Path] = []
+    for distribution, packages in distributions.items():
+        specs = (util.find_spec(package) for package in packages)
+        found += [
+            Path(spec.submodule_search_locations[0]) for spec in specs if spec and spec.submodule_search_locations
+        ]
+        with suppress(metadata.PackageNotFoundError):
+            about = metadata.distribution(distribution)
+            known = [Path(str(about.locate_file(file))).parent for file in about.files or () if file.name == "METADATA"]
+            found += [folder for folder in known if folder.suffix == ".dist-info"]
+    return tuple(found)
+
+
+def _own_needs(requirements: Sequence[str], *, with_base: bool) -> list[str]:
+    """Return what the extras of runstream need that are asked for, and what runstream needs by itself."""
     try:
         needs = metadata.requires("runstream") or []
     except metadata.PackageNotFoundError:
@@ -150,7 +188,7 @@ def _own_needs(requirements: Sequence[str]) -> list[str]:
         raise PackageUnavailable(package="runstream", reason=reason) from None
     found: set[str] = set()
     done: set[str] = set()
-    todo = {"", *(extra for line in requirements for extra in _extras(line))}
+    todo = {extra for line in requirements for extra in _extras(line)} | ({""} if with_base else set())
     while todo - done:
         extra = min(todo - done)
         done.add(extra)
