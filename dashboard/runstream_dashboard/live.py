@@ -28,6 +28,7 @@ from runstream_consumer.history import (
     PipelineFacts,
     RunPage,
     RunRow,
+    StoreError,
     TableDoc,
     Watermark,
 )
@@ -40,8 +41,8 @@ TICK_S = 1.0
 # How long the slower facts (statuses, the list of metrics) may be behind while points arrive every tick.
 SLOW_S = 3.0
 SPARK_COLUMNS = 24
-# What a history that cannot be read now raises; the consumer may come back.
-UNREACHABLE = (HistoryUnreachable, HistoryBusy)
+# What a history that cannot be read now raises; the consumer may come back, its file may be put right.
+UNREACHABLE = (HistoryUnreachable, HistoryBusy, StoreError)
 TERMINAL = frozenset({"Completed", "Failed", "Canceled"})
 _KEPT = 96
 

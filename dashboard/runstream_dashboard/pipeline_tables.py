@@ -30,8 +30,8 @@ def partition_table(facts: PipelineFacts) -> pd.DataFrame:
 
 SHRUNK = (
     "**Journals have shrunk.** They end before what was folded from them: files were removed, or lost with power. The "
-    "history keeps what it has; rebuilt from the log it would lack the difference. Put the files back from a backup, or "
-    "keep this history file."
+    "history keeps what it has; rebuilt from the log it would lack the difference. Put the files back from a backup, "
+    "or keep this history file."
 )
 
 

@@ -8,6 +8,7 @@ from typing import NoReturn, ParamSpec
 
 import streamlit as st
 
+from runstream_consumer.history import HistoryBusy, StoreError
 from runstream_dashboard import live
 
 P = ParamSpec("P")
@@ -18,6 +19,12 @@ with Experiment(Workspace(), "first").start_logging() as run:
     for step in range(1000):
         run.log("loss", 1 / (step + 1), step=step)"""
 RETRY_S = 2.0
+NOT_OURS = (
+    "Its file is not one that this version reads. Nothing is lost: the history is made from the event log. "
+    "Upgrade, or move the file away and have it rebuilt from the log:"
+)
+UP = "runstream up          # consumer and dashboard\nrunstream consume     # the consumer alone"
+REBUILD = 'cd "${RUNSTREAM_HOME:-$HOME/.runstream}"\nmv history.duckdb history.duckdb.aside\nrunstream consume'
 
 
 def no_runs() -> None:
@@ -32,11 +39,22 @@ def no_runs() -> None:
 def unreachable(error: Exception) -> NoReturn:
     """Tell that the history cannot be read and what to do; looks again every two seconds, then draws the page."""
     with st.container(key="rs-unreachable"):
-        st.error(f"**The history cannot be read.** {error}", icon=":material/cloud_off:")
-        st.write("Start the consumer, or rebuild the history from the log if its file is damaged:")
-        st.code("runstream up\nrunstream consume", language="bash", width=480)
+        st.subheader("The history cannot be read", anchor=False)
+        st.error(str(error), icon=":material/cloud_off:")
+        advice, commands = remedy(error)
+        st.write(advice)
+        st.code(commands, language="bash", width=560)
     _retry()
     st.stop()
+
+
+def remedy(error: Exception) -> tuple[str, str]:
+    """Return what to do about a history that cannot be read, in words and as commands."""
+    if isinstance(error, HistoryBusy):
+        return "Another process has its file. This page goes on by itself when it is free; a consumer shares it:", UP
+    if isinstance(error, StoreError):
+        return NOT_OURS, REBUILD
+    return "Start the consumer that serves it; what was logged meanwhile is not lost:", UP
 
 
 @st.fragment(run_every=RETRY_S)
@@ -65,6 +83,8 @@ def renewed(draw: Callable[P, None], every_s: float | None) -> Callable[P, None]
 def guarded(page: Callable[[], None]) -> None:
     """Draw a page; a history that was never reached gets its own state instead of a stack trace."""
     try:
+        # First of all: a part of the page that renews itself waits for a history that went away, and would hide this.
+        live.watermark()
         page()
     except live.UNREACHABLE as error:
         unreachable(error)
