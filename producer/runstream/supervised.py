@@ -55,13 +55,15 @@ class Supervised(Life):
         if not folder.control.exists():
             self._refuse_elsewhere(call)
             return False
-        if not folder.ask(request):
+        until_s = time.monotonic() + ANSWER_S
+        hears = folder.ask(request)
+        while hears and not folder.stopping.exists() and time.monotonic() < until_s:
+            time.sleep(_PAUSE_S)
+            hears = folder.ask(b"")
+        if not hears and folder.control.exists():
+            # It removes the pipe at its end: it was killed.
             _end_orphans(folder, self._config.settings.cancel_wait_s)
             return False
-        until_s = time.monotonic() + ANSWER_S
-        # It may also have been at its end already, and be gone.
-        while not folder.stopping.exists() and folder.ask(b"") and time.monotonic() < until_s:
-            time.sleep(_PAUSE_S)
         self._status = None
         return True
 
