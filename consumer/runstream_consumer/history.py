@@ -29,7 +29,9 @@ from runstream_consumer.details import (
     PositionRow,
     TableDoc,
 )
+from runstream_consumer.family import FamilyReads, RunQuery
 from runstream_consumer.literal import Parameters, render
+from runstream_consumer.log_lines import LogPage, LogPiece, LogReads, LogStream
 from runstream_consumer.paired import PairedChart, PairKey
 from runstream_consumer.pipeline import PipelineFacts
 from runstream_consumer.progress import Watermark
@@ -67,6 +69,9 @@ __all__ = [
     "History",
     "HistoryBusy",
     "HistoryUnreachable",
+    "LogPage",
+    "LogPiece",
+    "LogStream",
     "MetricInfo",
     "MetricStat",
     "PairKey",
@@ -75,6 +80,7 @@ __all__ = [
     "PositionRow",
     "Question",
     "RunPage",
+    "RunQuery",
     "RunRow",
     "StatementFailed",
     "StoreError",
@@ -131,7 +137,7 @@ def _token(path: Path, address: str) -> str:
         raise HistoryUnreachable(address, f"its token cannot be read from {path}") from error
 
 
-class History(CatalogReads):
+class History(CatalogReads, LogReads, FamilyReads):
     """
     The history, opened for reading. Threads may share it.
 

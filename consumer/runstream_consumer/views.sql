@@ -165,7 +165,7 @@ SELECT run_id, path, size_bytes, sha256, content_type, location, content, metric
 FROM artifact_event;
 
 CREATE OR REPLACE VIEW log AS
-SELECT run_id, stream, first_line, text, make_timestamptz(logged_at_ns // 1000) AS logged_at, producer_id, run_key
+SELECT run_id, stream, first_line, text, make_timestamptz(logged_at_ns // 1000) AS logged_at, producer_id, sequence, run_key
 FROM log_event;
 
 CREATE OR REPLACE VIEW event AS
@@ -325,6 +325,7 @@ COMMENT ON COLUMN log.first_line IS 'Number of the first line of the piece, from
 COMMENT ON COLUMN log.text IS 'The lines.';
 COMMENT ON COLUMN log.logged_at IS 'When.';
 COMMENT ON COLUMN log.producer_id IS 'Process that printed it.';
+COMMENT ON COLUMN log.sequence IS 'Its number among the pieces that this process printed, over all streams.';
 COMMENT ON COLUMN log.run_key IS 'Key of the run in the tables below the views.';
 
 COMMENT ON VIEW event IS 'What has changed runs, in words: their history.';
