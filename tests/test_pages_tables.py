@@ -7,7 +7,7 @@ import math
 
 import pytest
 
-from runstream_consumer.history import MetricStat, PipelineFacts, RunRow, Watermark
+from runstream_consumer.history import MetricInfo, MetricStat, PipelineFacts, RunRow, Watermark
 from runstream_consumer.pipeline import PartitionFacts
 from runstream_dashboard import formats, pipeline_tables, tables
 
@@ -44,6 +44,20 @@ def test_a_run_that_diverged_shows_so(odd: float, text: str) -> None:
 
     assert shown["metric:loss"].tolist()[:2] == [text, "0.5"]
     assert shown["metric:loss"].isna().tolist() == [False, False, True]
+
+
+def test_a_metric_with_a_curve_comes_first() -> None:
+    """A setting logged once does not take the first place, where the curve is; the machine's figures come last."""
+    logged = [metric("lr", 1), metric("system/cpu", 50), metric("loss", 40), metric("accuracy", 4)]
+
+    chosen = tables.choices([run(1.0)], logged)
+
+    assert tables.named(chosen.offered, "metric") == ("loss", "lr", "accuracy", "system/cpu")
+
+
+def metric(name: str, n: int) -> MetricInfo:
+    """Return a scalar metric of n points."""
+    return MetricInfo("r", name, None, "scalar", "", n, n, 0, 1.0, None, 0, 1.0, 0, 1.0, 0, 0, 0)
 
 
 def test_values_of_a_metric_are_written_out_where_a_table_would_hide_them() -> None:

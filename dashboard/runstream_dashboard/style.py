@@ -16,7 +16,13 @@ _RULES = """<style>
 .st-key-rs-badge { font-variant-numeric: tabular-nums; font-size: .92rem; }
 /* An element that is being renewed keeps its look: a page that ticks must not breathe. */
 [data-stale="true"] { opacity: 1 !important; transition: none !important; }
+.st-key-sql textarea { font-family: "Source Code Pro", ui-monospace, monospace; font-size: .87rem; }
 .st-key-rs-badge p { font-size: .92rem; }
+/* On a phone: cards two a row, and the statement before the list of tables. */
+@media (max-width: 640px) {
+  .st-key-rs-cards [data-testid="stColumn"] { min-width: 42%; flex: 1 1 42%; }
+  [data-testid="stColumn"]:has(.st-key-rs-schema) { order: 2; }
+}
 </style>"""
 
 

@@ -34,16 +34,22 @@ class Choice:
 
 
 def choices(rows: Sequence[RunRow], metrics: Iterable[MetricInfo]) -> Choice:
-    """Return the columns that these runs fill; the first numbers, properties and tags logged come first."""
+    """Return the columns that these runs fill: first a metric with a curve, then as logged first."""
     # By their place in their own run, so that every experiment on the page brings its first ones to the front.
     place: dict[str, int] = {}
     n_seen: dict[str, int] = {}
+    curves: set[str] = set()
     for metric in metrics:
         if metric.form != "scalar" or not metric.n_numeric or metric.column_name is not None:
             continue
         n_seen[metric.run_id] = n_seen.get(metric.run_id, 0) + 1
+        if metric.n_numeric > 1:
+            curves.add(metric.name)
         place[metric.name] = min(n_seen[metric.run_id], place.get(metric.name, n_seen[metric.run_id]))
     names = sorted(place, key=lambda name: (name.startswith(_MACHINE), place[name]))
+    # The first column has its curve before it: it goes to the first metric that has one.
+    first = next((name for name in names if name in curves), None)
+    names.sort(key=lambda name: name != first)
     properties = dict.fromkeys(key for row in rows for key in row.properties)
     tags = dict.fromkeys(key for row in rows for key in row.tags)
     shown = [key for key in properties if not key.startswith(_BACKGROUND)]

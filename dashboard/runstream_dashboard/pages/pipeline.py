@@ -16,7 +16,7 @@ _HEAD_BYTES = 256
 
 def _cards(facts: PipelineFacts) -> None:
     mark = facts.watermark
-    p95 = "–" if facts.visible_p95_s is None else f"{facts.visible_p95_s * 1000:,.0f} ms"
+    p95 = formats.duration(facts.visible_p95_s)
     shown = [
         ("Visible after (p95)", p95, "From log() to a committed row, 95 of 100 of the newest points"),
         ("Events / s", formats.number(facts.events_per_s), "Folded over the last minute"),
@@ -25,7 +25,9 @@ def _cards(facts: PipelineFacts) -> None:
         ("Dead letters", formats.count(facts.n_dead_letters), "Events that could not be read; listed below"),
         ("Lost points", formats.count(facts.n_lost), "Points that logging processes could not keep"),
     ]
-    for place, (label, value, help_text) in zip(st.columns(len(shown), wrap=True), shown, strict=True):
+    with st.container(key="rs-cards"):
+        places = st.columns(len(shown), gap="small", wrap=True)
+    for place, (label, value, help_text) in zip(places, shown, strict=True):
         place.metric(label, value, border=True, help=help_text)
 
 

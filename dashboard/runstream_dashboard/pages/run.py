@@ -59,7 +59,10 @@ def _overview(row: RunRow, metrics: list[MetricInfo]) -> None:
     with left:
         st.subheader("Metrics", anchor=False)
         if metrics:
-            st.dataframe(tables.metric_table(metrics), hide_index=True, alt="Metrics of this run")
+            counts = dict.fromkeys(
+                ("Points", "Min at step", "Max at step"), st.column_config.NumberColumn(format="localized")
+            )
+            st.dataframe(tables.metric_table(metrics), hide_index=True, column_config=counts, alt="Metrics of this run")
         else:
             st.caption("Nothing logged yet.")
     with right:

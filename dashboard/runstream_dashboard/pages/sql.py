@@ -135,7 +135,7 @@ def _chart(result: queries.Result) -> None:
 def _page() -> None:
     heading.show("SQL")
     left, right = st.columns([1, 2.6], gap="medium")
-    with left:
+    with left, st.container(gap="xsmall", key="rs-schema"):
         _schema()
     with right:
         st.session_state.setdefault("sql", st.query_params.get("q", EXAMPLES["Newest runs"]))
