@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 # The broker and the browser are parts of their own; each module defines its fixtures and its markers' meaning.
-pytest_plugins = [name for name in ("tests.broker", "tests.browser") if importlib.util.find_spec(name)]
+pytest_plugins = [name for name in ("tests.broker", "tests.browser", "tests.s3") if importlib.util.find_spec(name)]
 
 SKIPPABLE = ("kafka", "browser")
 # A test that asks for one of these fixtures needs the part, and says so without a marker of its own.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import sys
 from io import BytesIO, StringIO
 from pathlib import Path
 
@@ -13,30 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runstream import artifacts, config, media, paths
-from runstream_schemas.errors import ConfigError, InvalidValue, UnsafePath
+from runstream_schemas.errors import InvalidValue, UnsafePath
 from runstream_schemas.events import MAX_INLINE_BYTES
 
 BIG = bytes(range(256)) * 1000
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
-
-
-STORE = """
-import os
-
-
-class Files:
-    def exists(self, path): return os.path.exists(path)
-    def size(self, path): return os.path.getsize(path)
-    def makedirs(self, path, exist_ok): os.makedirs(path, exist_ok=exist_ok)
-    def open(self, path, mode): return open(path, mode)
-
-
-def url_to_fs(uri):
-    scheme, _, path = uri.partition("://")
-    if scheme != "disk":
-        raise ValueError(f"Protocol not known: {scheme}")
-    return Files(), path
-"""
 
 
 class Slow:
@@ -183,36 +163,6 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
         artifacts.keep_as("x", 3, config.read())
     with pytest.raises(FileNotFoundError):
         artifacts.keep_as("x", tmp_path / "missing", config.read())
-
-
-def test_a_store_by_uri_keeps_big_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Big files go to the store that a URI names, once, and come back from there; half a file there is written anew."""
-    (tmp_path / "fsspec").mkdir()
-    (tmp_path / "fsspec" / "__init__.py").write_text("")
-    (tmp_path / "fsspec" / "core.py").write_text(STORE)
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setenv("RUNSTREAM_ARTIFACTS", f"disk://{tmp_path}/store/")
-    upload, inside = artifacts.keep_as("x", BytesIO(BIG), config.read())
-    kept = tmp_path / "store" / upload.sha256
-    assert (upload.location, inside, kept.read_bytes()) == (f"disk://{kept}", None, BIG)
-    kept.write_bytes(BIG[:1000])
-    assert artifacts.keep_as("x", BytesIO(BIG), config.read())[0] == upload
-    with artifacts.content_of(upload.location, None, upload.sha256, config.read()) as source:
-        assert source.read() == BIG
-    monkeypatch.setenv("RUNSTREAM_ARTIFACTS", "nowhere://bucket")
-    with pytest.raises(ConfigError, match="nowhere"):
-        artifacts.keep_as("x", BytesIO(BIG), config.read())
-    for name in [name for name in sys.modules if name.split(".")[0] == "fsspec"]:
-        del sys.modules[name]
-
-
-def test_a_store_by_uri_needs_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A URI without fsspec installed is refused with what to install; small files need no store."""
-    monkeypatch.setitem(sys.modules, "fsspec", None)
-    monkeypatch.setenv("RUNSTREAM_ARTIFACTS", "nowhere://bucket/runs")
-    with pytest.raises(ConfigError, match="pip install fsspec"):
-        artifacts.keep_as("x", BytesIO(BIG), config.read())
-    assert artifacts.keep_as("x", BytesIO(b"small"), config.read())[1] == b"small"
 
 
 def test_a_moved_home_still_finds_its_files(tmp_path: Path) -> None:

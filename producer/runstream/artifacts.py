@@ -8,26 +8,17 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from importlib import import_module
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any
 
-from runstream import paths
+from runstream import paths, store
 from runstream.config import Config
 from runstream.media import content_type
-from runstream_schemas.errors import ConfigError, InvalidValue, UnsafePath
+from runstream.progress import Progress
+from runstream.store import Readable
+from runstream_schemas.errors import InvalidValue, UnsafePath
 from runstream_schemas.events import MAX_INLINE_BYTES, ArtifactEvent
-
-_CHUNK_BYTES = 1024 * 1024
-
-
-class Readable(Protocol):
-    """Anything that gives bytes, such as an open file."""
-
-    def read(self, size: int = -1, /) -> bytes:
-        """Return up to *size* bytes, none at the end."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +71,9 @@ def opened(path_or_stream: Any) -> Iterator[Readable]:
         descriptor = os.open(path_or_stream, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
-            raise UnsafePath(path=os.fspath(path_or_stream), reason="is no regular file; a folder goes by upload_folder()")
+            raise UnsafePath(
+                path=os.fspath(path_or_stream), reason="is no regular file; a folder goes by upload_folder()"
+            )
         with open(descriptor, "rb", buffering=0) as file:
             yield file
     elif callable(getattr(path_or_stream, "read", None)):
@@ -90,7 +83,9 @@ def opened(path_or_stream: Any) -> Iterator[Readable]:
         raise InvalidValue(name="path_or_stream", value_type=type(path_or_stream).__name__, reason=reason)
 
 
-def keep_as(name: str, path_or_stream: Any, config: Config) -> tuple[Upload, bytes | None]:
+def keep_as(
+    name: str, path_or_stream: Any, config: Config, inline_bytes: int = MAX_INLINE_BYTES
+) -> tuple[Upload, bytes | None]:
     """
     Keep a file under *name*; return what is known about it, and its bytes when they go into the event.
 
@@ -101,7 +96,7 @@ def keep_as(name: str, path_or_stream: Any, config: Config) -> tuple[Upload, byt
     """
     path = paths.checked(name)
     with opened(path_or_stream) as source:
-        kept = keep(source, config)
+        kept = keep(path, source, config, inline_bytes)
     return Upload(path, kept.size_bytes, kept.sha256, content_type(path, kept.head), kept.location), kept.content
 
 
@@ -121,40 +116,22 @@ def event(
     )
 
 
-def keep(source: Readable, config: Config) -> Content:
+def keep(name: str, source: Readable, config: Config, inline_bytes: int = MAX_INLINE_BYTES) -> Content:
     """
     Read *source* to its end and keep the bytes; the hash is that of the bytes kept, whatever happens to the file.
+    *name* is shown where it takes long.
 
-    Up to 100 kB stay in memory, to travel inside the event; more goes to the store under its hash.
+    Up to *inline_bytes* (100 kB at most) stay in memory, to travel inside the event; more goes to the store.
 
     Raises:
         InvalidValue: the stream gives text.
         OSError: the source or the store failed; nothing half written stays under a hash's name.
     """
-    head = _read(source, MAX_INLINE_BYTES + 1)
-    if len(head) <= MAX_INLINE_BYTES:
+    head = store.read(source, MAX_INLINE_BYTES + 1)
+    if len(head) <= inline_bytes:
         return Content(len(head), hashlib.sha256(head).hexdigest(), None, head, head)
-    root = config.settings.artifacts
-    save = _save_remote if root and "://" in root else _save_local
-    return save(head, source, root or str(config.home.artifacts_dir))
-
-
-def _read(source: Readable, size: int) -> bytes:
-    """Read *size* bytes, fewer only at the end: raw streams and sockets give what they have."""
-    parts: list[bytes] = []
-    missing = size
-    while missing and (part := _bytes(source.read(missing))):
-        parts.append(part)
-        missing -= len(part)
-    return b"".join(parts)
-
-
-def _bytes(part: object) -> bytes:
-    """Return what a caller's stream gave, of which bytes are only hoped for."""
-    if isinstance(part, bytes | bytearray):
-        return bytes(part)
-    reason = "the stream gives no bytes: open it in binary mode"
-    raise InvalidValue(name="path_or_stream", value_type=type(part).__name__, reason=reason)
+    saved = store.of(config).save(head, source, f"keeping {name}")
+    return Content(saved.size_bytes, saved.sha256, saved.location, None, head)
 
 
 def whole(source: Readable) -> bytes:
@@ -165,79 +142,9 @@ def whole(source: Readable) -> bytes:
         InvalidValue: it gives text.
     """
     parts: list[bytes] = []
-    while part := _read(source, _CHUNK_BYTES):
+    while part := store.read(source, store.CHUNK_BYTES):
         parts.append(part)
     return b"".join(parts)
-
-
-def _copy(head: bytes, source: Readable, target: BinaryIO) -> tuple[int, str]:
-    """Write *head* and the rest of *source* to *target*; return size and hash of what was written."""
-    digest, size_bytes, chunk = hashlib.sha256(), 0, head
-    while chunk:
-        digest.update(chunk)
-        size_bytes += len(chunk)
-        target.write(chunk)
-        chunk = _read(source, _CHUNK_BYTES)
-    target.flush()
-    return size_bytes, digest.hexdigest()
-
-
-def _save_local(head: bytes, source: Readable, root: str) -> Content:
-    """Copy into the folder *root*, fsync, and only then give the file its hash as name."""
-    folder = Path(root).expanduser().absolute()
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    incoming = folder / f".incoming-{os.urandom(8).hex()}"
-    try:
-        with open(os.open(incoming, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as target:
-            size_bytes, sha256 = _copy(head, source, target)
-            os.fsync(target.fileno())
-        # Over a file of the same hash it changes nothing, so two uploads at once do no harm.
-        incoming.rename(folder / sha256)
-    except BaseException:
-        incoming.unlink(missing_ok=True)
-        raise
-    _sync_folder(folder)
-    return Content(size_bytes, sha256, str(folder / sha256), None, head)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename in *folder* survive a power loss."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _save_remote(head: bytes, source: Readable, root: str) -> Content:
-    """Copy to a local temporary file, for the name is known only at the end; then send it unless it is there."""
-    import shutil
-    import tempfile
-
-    files, folder = _file_system(root)
-    with tempfile.TemporaryFile() as kept:
-        size_bytes, sha256 = _copy(head, source, kept)
-        target = f"{folder.rstrip('/')}/{sha256}"
-        if not files.exists(target) or files.size(target) != size_bytes:
-            kept.seek(0)
-            files.makedirs(folder, exist_ok=True)
-            with files.open(target, "wb") as out:
-                shutil.copyfileobj(kept, out, _CHUNK_BYTES)
-    return Content(size_bytes, sha256, f"{root.rstrip('/')}/{sha256}", None, head)
-
-
-def _file_system(uri: str) -> tuple[Any, str]:
-    """Return the fsspec file system of *uri* and the path inside it."""
-    try:
-        core = import_module("fsspec.core")
-    except ImportError as error:
-        reason = "a store given by URI needs fsspec: pip install fsspec, and its driver such as s3fs"
-        raise ConfigError(name="RUNSTREAM_ARTIFACTS", value=uri, reason=reason) from error
-    try:
-        files, path = core.url_to_fs(uri)
-    except (ValueError, ImportError) as error:
-        raise ConfigError(name="RUNSTREAM_ARTIFACTS", value=uri, reason=str(error)) from error
-    return files, path
 
 
 @contextmanager
@@ -252,8 +159,7 @@ def content_of(location: str | None, content: bytes | None, sha256: str, config:
         yield BytesIO(content)
         return
     if location and "://" in location:
-        files, path = _file_system(location)
-        with files.open(path, "rb") as remote:
+        with store.opened(location) as remote:
             yield remote
         return
     # A home that was moved or copied still holds the file, at another path than the event says.
@@ -264,7 +170,7 @@ def content_of(location: str | None, content: bytes | None, sha256: str, config:
         yield local
 
 
-def save_as(source: Readable, target: Path, sha256: str) -> None:
+def save_as(source: Readable, target: Path, sha256: str, size_bytes: int | None = None) -> None:
     """
     Write *source* to *target*, which appears whole or not at all, and check its hash.
 
@@ -275,7 +181,8 @@ def save_as(source: Readable, target: Path, sha256: str) -> None:
     incoming = target.parent / f".{target.name[:200]}-{os.urandom(8).hex()}"
     try:
         with incoming.open("xb") as out:
-            _, found = _copy(_read(source, _CHUNK_BYTES), source, out)
+            shown = Progress(f"fetching {target.name}", size_bytes)
+            _, found = store.copy(store.read(source, store.CHUNK_BYTES), source, out, shown)
         if found != sha256:
             message = f"{target.name}: the store gave other bytes (sha256 {found}) than were uploaded ({sha256})"
             raise OSError(message)
