@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -10,12 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from runstream import Experiment, Run, Workspace
+from runstream import Experiment, Run, ScriptRunConfig, Workspace
 from runstream.submission import SCRIPT_RUN
+from runstream_schemas.errors import SubmissionFailed
+from runstream_schemas.events import LogEvent
 from tests.broker import new_prefix
 from tests.pipeline import Pipeline
+from tests.run_events import events
 from tests.scripts import ROOT
-from tests.submitted import EXPERIMENT, ended, folder, folder_of, submit
+from tests.submitted import EXPERIMENT, ended, folder, folder_of, submit, user_managed, wait
 from tests.waiting import until
 
 LOGGING = """
@@ -60,6 +64,119 @@ def test_a_script_is_run_and_read_back(pipeline: Pipeline, tmp_path: Path) -> No
     assert metrics["loss"] == [1 / (step + 1) for step in range(100)]
     assert metrics["arguments"] == ["--alpha", "0.5"]
     assert run.get_tags() == {"kind": "test", "by": "script"}
+
+
+def test_what_a_script_leaves_and_prints_is_kept(
+    tmp_path: Path, home_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files of outputs/ and logs/ become the run's, growing logs, stdout and stderr its log lines."""
+    monkeypatch.setenv("RUNSTREAM_CAPTURE", "all")
+    script = """
+        import sys
+        open("outputs/model.pkl", "wb").write(b"model")
+        with open("logs/train.log", "w") as log:
+            print("epoch 1", file=log)
+        print("to stdout")
+        print("to stderr", file=sys.stderr)
+    """
+    run = submit(folder(tmp_path / "code", script))
+    wait(run)
+    lines = {event.stream: event.text for event in events(home_path, LogEvent)}
+    assert lines == {"stdout": "to stdout\n", "stderr": "to stderr\n", "logs/train.log": "epoch 1\n"}
+    assert run.get_file_names() == ["logs/train.log", "outputs/model.pkl"]
+    run.download_file("outputs/model.pkl", tmp_path / "model.pkl")
+    assert (tmp_path / "model.pkl").read_bytes() == b"model"
+
+
+def test_collecting_can_be_switched_off(tmp_path: Path, home_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With output_collection off the files stay where they are; with snapshot_project off none is taken."""
+    monkeypatch.setenv("RUNSTREAM_CAPTURE", "outputs,logs")
+    configuration = user_managed()
+    configuration.history.output_collection = configuration.history.snapshot_project = False
+    run = submit(folder(tmp_path / "code", "open('outputs/m', 'w'); print('unheard')"), run_config=configuration)
+    wait(run)
+    assert events(home_path, LogEvent) == []
+    assert (run.get_file_names(), "ContentSnapshotId" in run.get_properties()) == ([], False)
+    assert (folder_of(run).code / "outputs" / "m").exists()
+
+
+def test_a_run_tells_what_was_submitted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The definition, the command line and the snapshot are properties; no secret of arguments or environment is."""
+    monkeypatch.setenv("RUNSTREAM_CAPTURE", "host")
+    configuration = user_managed()
+    configuration.environment_variables = {"API_KEY": "canary-1"}
+    run = submit(folder(tmp_path / "code"), "--alpha", 0.5, "--token", "canary-2", run_config=configuration)
+    assert ended(run) == "Completed"
+    properties = run.get_properties()
+    definition = json.loads(properties["runstream.definition"])
+    assert (definition["script"], definition["words"]) == ("train.py", ["--alpha", "0.5", "--token", "***"])
+    assert (definition["environment_variables"], definition["requirements"]) == (["API_KEY"], None)
+    assert properties["runstream.command_line"].endswith("train.py --alpha 0.5 --token '***'")
+    assert properties["ContentSnapshotId"] == run.get_snapshot_id()
+    kept = [
+        path for path in folder_of(run).root.parent.parent.rglob("*") if path.is_file() and "code" not in path.parts
+    ]
+    assert [path for path in kept if b"canary" in path.read_bytes()] == []
+
+
+@pytest.mark.parametrize(
+    ("script", "code", "message"),
+    [
+        ("import sys; sys.exit(3)", "exit status 3", "train.py ended with exit status 3"),
+        ("import sys; sys.exit('no data')", "exit status 1", "train.py ended with exit status 1: no data"),
+        ("import os; os.kill(os.getpid(), 15)", "SIGTERM", "train.py was ended by SIGTERM"),
+        ("import os; os.abort()", "SIGABRT", "train.py was ended by SIGABRT"),
+        ("x = (", "exit status 1", "'(' was never closed"),
+    ],
+)
+def test_a_bad_end_is_told(script: str, code: str, message: str, tmp_path: Path) -> None:
+    """Exit status and signal are kept as the error's code, with a message that says what ended."""
+    run = submit(folder(tmp_path / "code", script))
+    assert ended(run) == "Failed"
+    row = run._reader().row()
+    assert (row.error_code, row.error_message) == (code, message)
+
+
+def test_clean_ends_complete(tmp_path: Path) -> None:
+    """sys.exit(0) and os._exit(0) complete the run; a script has no stdin, and one that prints a lot is not held up."""
+    scripts = ["import sys; sys.exit(0)", "import os; os._exit(0)", "assert input is None or not open(0).read()"]
+    scripts.append("import sys; [sys.stdout.write('x' * 1000 + '\\n') for _ in range(20000)]")
+    runs = [submit(folder(tmp_path / str(number), script)) for number, script in enumerate(scripts)]
+    assert [ended(run) for run in runs] == ["Completed"] * 4
+
+
+def test_runs_at_once_do_not_meet(tmp_path: Path) -> None:
+    """One folder submitted several times at once gives as many runs, each in a copy of its own."""
+    script = """
+        import sys
+        from runstream import Run
+        open("mine", "x").write(sys.argv[1])
+        Run.get_context().log("n", int(sys.argv[1]))
+    """
+    source = folder(tmp_path / "code", script)
+    runs = [submit(source, number) for number in range(3)]
+    assert [ended(run) for run in runs] == ["Completed"] * 3
+    assert [run.get_metrics()["n"] for run in runs] == [0, 1, 2]
+    assert [(folder_of(run).code / "mine").read_text() for run in runs] == ["0", "1", "2"]
+    assert not (source / "mine").exists()
+
+
+@pytest.mark.parametrize(("name", "start"), [("실험", "run_"), ("a b/c", "a-b-c_"), ("x" * 250, "x" * 100 + "_")])
+def test_any_experiment_can_be_submitted_to(name: str, start: str, tmp_path: Path) -> None:
+    """The run's id is made of what an id may hold; the experiment keeps its name."""
+    experiment = Experiment(Workspace("lab"), name)
+    run = experiment.submit(ScriptRunConfig(folder(tmp_path / "code"), "train.py", run_config=user_managed()))
+    assert run.id.startswith(start)
+    assert ended(run) == "Completed"
+    assert Run(experiment, run.id)._reader().row().experiment == name
+
+
+def test_a_supervisor_that_does_not_start_is_an_error(tmp_path: Path, home_path: Path) -> None:
+    """When nothing can be written to the journal, submit() raises with the supervisor's own last words."""
+    home_path.mkdir()
+    (home_path / "journal").symlink_to("/proc/self")
+    with pytest.raises(SubmissionFailed, match=r"JournalUnavailable.*supervisor\.log"):
+        submit(folder(tmp_path / "code"))
 
 
 def test_an_exception_fails_the_run(tmp_path: Path) -> None:

@@ -44,6 +44,10 @@ class Snapshot:
     unchanged: bool
     location: str
 
+    def properties(self) -> dict[str, str]:
+        """Return the properties of the run that it is the snapshot of."""
+        return {PROPERTY: self.id, "runstream.snapshot_location": self.location}
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:

@@ -28,10 +28,9 @@ class Snapshots(Handle):
         from runstream import snapshot
 
         kept = snapshot.take(Path(os.fspath(file_or_folder_path)).expanduser(), self._config)
-        properties = {snapshot.PROPERTY: kept.id, "runstream.snapshot_location": kept.location}
-        if not self._known.properties.get(snapshot.PROPERTY):
-            self._append_change(PropertiesAdded(properties))
-            self._known.properties.update(dict.fromkeys(properties, object()))
+        if snapshot.PROPERTY not in self._known.properties:
+            self._append_change(PropertiesAdded(kept.properties()))
+            self._known.properties[snapshot.PROPERTY] = kept
         return kept.id
 
     def get_snapshot_id(self) -> str:

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from runstream import config, snapshot, status, tags
+from runstream import config, origin, snapshot, status, tags
 from runstream.ignore import Source
 from runstream.order import Order
 from runstream.run_folder import RunFolder
@@ -29,6 +29,12 @@ if TYPE_CHECKING:
 
 SCRIPT_RUN: Final = "azureml.scriptrun"
 """The type of a submitted run."""
+
+DEFINITION: Final = "runstream.definition"
+"""The property that holds, as JSON, what was submitted: script, words, interpreter, requirements and so on."""
+
+MAX_SHOWN: Final = 200
+"""Words of a command, and characters of each, that the definition shows."""
 
 # Set by a notebook for its own kernel; a script would draw its figures into nowhere.
 _OF_NOTEBOOKS: Final = ("MPLBACKEND", "JPY_PARENT_PID", "JPY_SESSION_NAME")
@@ -69,7 +75,7 @@ def submit(
     folder.make()
     try:
         copies = _copied(files, folder.code)
-        order = replace(order, properties=_properties(submitted, copies, settings))
+        order = replace(order, properties=_properties(submitted, order, copies, settings))
     except BaseException:
         shutil.rmtree(folder.root)
         raise
@@ -157,20 +163,24 @@ def _copied(files: Sequence[Source], code: Path) -> list[Source]:
     return copies
 
 
-def _properties(submitted: ScriptRunConfig, copies: Sequence[Source], settings: config.Config) -> dict[str, str]:
+def _properties(
+    submitted: ScriptRunConfig, order: Order, copies: Sequence[Source], settings: config.Config
+) -> dict[str, str]:
     """Keep the snapshot; return the properties that the run has from its start."""
+    source = _folder(submitted)
+    words = order.words if order.script is None else [order.interpreter, order.script, *order.words]
     told: dict[str, Any] = {
-        "script": submitted.script,
-        "source_directory": os.path.abspath(submitted.source_directory),
-        "user_managed_dependencies": submitted.run_config.environment.python.user_managed_dependencies,
-        "packages": submitted.run_config.environment.python.conda_dependencies.requirements(),
+        "script": order.script,
+        "words": [word[:MAX_SHOWN] for word in origin.struck_out(order.words)[:MAX_SHOWN]],
+        "source_directory": str(source),
+        "interpreter": order.interpreter,
+        "requirements": order.requirements,
         "environment_variables": sorted(submitted.run_config.variables()),
+        "max_duration_s": order.max_duration_s,
     }
-    properties = {"runstream.definition": json.dumps(told)}
+    properties = {DEFINITION: json.dumps(told), **origin.properties(settings.settings.capture, source, words)}
     if submitted.run_config.history.snapshot_project:
-        kept = snapshot.keep(copies, settings)
-        properties[snapshot.PROPERTY] = kept.id
-        properties["runstream.snapshot_location"] = kept.location
+        properties |= snapshot.keep(copies, settings).properties()
     return properties
 
 
