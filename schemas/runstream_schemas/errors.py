@@ -9,7 +9,8 @@ RunstreamError
 │   ├── UnknownAttribute (AttributeError)  InvalidConfiguration (ValueError)  OutOfScope (NotImplementedError)
 │   ├── SubmissionRefused (ValueError)     PackageUnavailable (ValueError)    SubmissionFailed (RuntimeError)
 │   ├── SupervisedElsewhere (RuntimeError) RunEnvironmentMissing (RuntimeError)
-│   └── SnapshotFailed (ValueError)        SnapshotNotFound (LookupError)
+│   ├── SnapshotFailed (ValueError)        SnapshotNotFound (LookupError)
+│   └── ActivityFailed (RuntimeError)      WaitInterrupted (RuntimeError)
 ├── experiments and models (catalog_errors.py)
 │   ├── ModelNotFound (LookupError)        ModelPathNotFound (LookupError)
 │   └── ExperimentNotEmpty (ValueError)    TargetExists (FileExistsError)
@@ -73,6 +74,7 @@ from runstream_schemas.reading_errors import (
 )
 from runstream_schemas.root_error import RunstreamError
 from runstream_schemas.run_errors import (
+    ActivityFailed,
     InvalidConfiguration,
     OutOfScope,
     PackageUnavailable,
@@ -83,6 +85,7 @@ from runstream_schemas.run_errors import (
     SubmissionRefused,
     SupervisedElsewhere,
     UnknownAttribute,
+    WaitInterrupted,
 )
 
 __all__ = [
@@ -107,6 +110,8 @@ __all__ = [
     "RunEnvironmentMissing",
     "SnapshotFailed",
     "SnapshotNotFound",
+    "ActivityFailed",
+    "WaitInterrupted",
     "ModelNotFound",
     "ModelPathNotFound",
     "ExperimentNotEmpty",

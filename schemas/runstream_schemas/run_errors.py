@@ -1,4 +1,4 @@
-"""Errors of submitted runs: their configuration, snapshots and supervision. Part of the tree that errors.py draws."""
+"""Errors of submitted runs: configuration, snapshots, supervision, their end. Part of the tree that errors.py draws."""
 
 from __future__ import annotations
 
@@ -104,3 +104,33 @@ class SnapshotNotFound(RunstreamError, LookupError):
     message = "snapshot {snapshot_id!r} is not there: {reason}"
     snapshot_id: str
     reason: str
+
+
+@dataclass(eq=False)
+class ActivityFailed(RunstreamError, RuntimeError):
+    """A run that was waited for has failed, or is not heard of any more (its status is NotResponding then)."""
+
+    run_id: str
+    status: str
+    error_type: str | None = None
+    error_message: str | None = None
+    error_traceback: str | None = None
+    error_code: str | None = None
+
+    def __str__(self) -> str:
+        if self.status == "NotResponding":
+            return (
+                f"run {self.run_id} is NotResponding: nothing was heard of it for a minute, so its process is dead, "
+                "stopped or cut off; wait again once it is back"
+            )
+        told = ": ".join(filter(None, (self.error_type, self.error_message))) or "no error was told"
+        trace = f"\n{self.error_traceback}" if self.error_traceback else ""
+        return f"run {self.run_id} is {self.status}: {told}{trace}"
+
+
+@dataclass(eq=False)
+class WaitInterrupted(RunstreamError, RuntimeError):
+    """Ctrl-C ended wait_for_completion(), and not the run."""
+
+    message = "waiting for run {run_id} was interrupted; the run goes on, run.cancel() ends it"
+    run_id: str
