@@ -7,12 +7,15 @@ import json
 import os
 import zipfile
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
-from runstream import Experiment, Run, Workspace, blobs, config, snapshot
+from runstream import Experiment, Run, Workspace, blobs, config, snapshot, store
 from runstream_schemas.errors import ExtraMissing, SnapshotFailed, SnapshotNotFound, UnsafePath
+from tests.s3 import S3
 from tests.submitted import ended, folder, folder_of, submit
 
 
@@ -67,6 +70,21 @@ def test_only_what_changed_is_kept_anew(source: Path, home_path: Path) -> None:
     after = {path.name for path in (home_path / "artifacts").iterdir()}
     assert after - before == {kept.id, hashlib.sha256(b"changed").hexdigest()}
     assert len(before) == 3
+
+
+def test_a_file_that_changes_meanwhile_is_noticed(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is written between its hash and its copy is an error, and no list names what was not kept."""
+    write(source, "a.py")
+    digest = blobs.digest
+
+    def then_changed(opened: BinaryIO) -> tuple[str, int]:
+        found = digest(opened)
+        write(source, "a.py", text="changed")
+        return found
+
+    monkeypatch.setattr(blobs, "digest", then_changed)
+    with pytest.raises(SnapshotFailed, match=r"'a\.py' changed while it was read"):
+        snapshot.take(source, config.read())
 
 
 def test_an_empty_folder_is_a_snapshot(source: Path) -> None:
@@ -208,6 +226,22 @@ def test_a_run_restores_its_folder(source: Path, tmp_path: Path) -> None:
     assert (os.path.isabs(elsewhere), Path(elsewhere).read_bytes()) == (True, Path(path).read_bytes())
 
 
+def test_a_snapshot_lies_on_a_real_s3_server(s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A submitted folder is kept at an address, several files at once, and restored from there on another machine."""
+    for name, value in {**s3.environment, "RUNSTREAM_ARTIFACTS": "s3://snapshots/of/runs"}.items():
+        monkeypatch.setenv(name, value)
+    source = folder(tmp_path / "code", "", **{f"file{number}__txt": str(number) for number in range(30)})
+    first, second = submit(source), submit(source)
+    assert (ended(first), ended(second)) == ("Completed", "Completed")
+    assert first.get_snapshot_id() == second.get_snapshot_id()
+    assert first.get_properties()["runstream.snapshot_location"] == f"s3://snapshots/of/runs/{first.get_snapshot_id()}"
+    monkeypatch.setenv("RUNSTREAM_HOME", str(tmp_path / "elsewhere"))
+    path = snapshot.restore_zip(first.get_snapshot_id(), tmp_path / "x.zip", config.read())
+    with zipfile.ZipFile(path) as packed:
+        assert len(packed.namelist()) == 31
+        assert packed.read("file7.txt") == b"7"
+
+
 def test_a_run_keeps_its_first_snapshot(source: Path) -> None:
     """A later snapshot has an id of its own, and can be restored by it; the run's stays the first."""
     run = Experiment(Workspace("lab"), "ridge").start_logging()
@@ -255,7 +289,8 @@ def test_a_submitted_run_has_its_snapshot(tmp_path: Path) -> None:
 )
 def test_a_forged_list_writes_nothing(rows: object, tmp_path: Path) -> None:
     """What somebody else put into the store as a snapshot cannot leave the zip, fill the disk, or name other files."""
-    forged = blobs.put(json.dumps({"runstream_snapshot": 1, "files": rows}).encode(), config.read())
+    text = json.dumps({"runstream_snapshot": 1, "files": rows}).encode()
+    forged = store.of(config.read()).save(text, BytesIO(), "a forged list")
     with pytest.raises((UnsafePath, SnapshotNotFound)):
         snapshot.restore_zip(forged.sha256, tmp_path / "out" / "x.zip", config.read())
     assert not (tmp_path / "out").exists() or list((tmp_path / "out").iterdir()) == []

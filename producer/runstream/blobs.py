@@ -4,29 +4,37 @@ from __future__ import annotations
 
 import hashlib
 import re
-from io import BytesIO
 from typing import BinaryIO, Final
 
 from runstream import store
 from runstream.config import Config
-from runstream.store import Saved
+from runstream.store import Saved, Store
 from runstream_schemas.errors import SnapshotNotFound
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 
-def put(source: BinaryIO | bytes, config: Config) -> Saved:
-    """Keep bytes under their hash; those that are there already are not written again."""
-    opened: BinaryIO = BytesIO(source) if isinstance(source, bytes) else source
-    digest, size_bytes = hashlib.sha256(), 0
-    while chunk := opened.read(store.CHUNK_BYTES):
-        digest.update(chunk)
+def digest(source: BinaryIO) -> tuple[str, int]:
+    """Read *source* to its end; return the sha256 of its bytes, and how many there are."""
+    found, size_bytes = hashlib.sha256(), 0
+    while chunk := source.read(store.CHUNK_BYTES):
+        found.update(chunk)
         size_bytes += len(chunk)
-    kept = store.of(config)
-    if kept.holds(digest.hexdigest(), size_bytes):
-        return Saved(size_bytes, digest.hexdigest(), f"{kept.root}/{digest.hexdigest()}", is_new=False)
-    opened.seek(0)
-    return kept.save(opened.read(store.CHUNK_BYTES), opened, "keeping a file of the snapshot")
+    return found.hexdigest(), size_bytes
+
+
+def put(source: BinaryIO, kept: Store, sha256: str, size_bytes: int) -> Saved:
+    """
+    Keep bytes under their hash; those that are there already are not read again.
+
+    Args:
+        source: of the bytes, at its beginning.
+        kept: the store.
+        sha256, size_bytes: what digest() found; the result has others when the source was changed since.
+    """
+    if kept.holds(sha256, size_bytes):
+        return Saved(size_bytes, sha256, f"{kept.root}/{sha256}", is_new=False)
+    return kept.save(source.read(store.CHUNK_BYTES), source, "keeping a file of the snapshot")
 
 
 def get(sha256: str, limit_bytes: int, config: Config) -> bytes:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import zipfile
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 
-from runstream import blobs, paths
+from runstream import blobs, paths, store
 from runstream.config import Config
 from runstream.ignore import IGNORE_FILES, Source, sources
 from runstream_schemas.errors import SnapshotFailed, SnapshotNotFound, UnsafePath
@@ -21,6 +24,7 @@ PROPERTY: Final = "ContentSnapshotId"
 MAX_MANIFEST_BYTES: Final = 64 * 1024 * 1024
 MAX_RESTORED_BYTES: Final = 2 * 1024**3
 _VERSION: Final = 1
+_AT_ONCE: Final = 8  # a store on the network answers in milliseconds, and thousands of files would wait one by one
 _LOOK_FURTHER: Final = 10  # times the limit: enough to say where the many files lie, without walking a whole disk
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 
@@ -111,16 +115,37 @@ def _too_much(have: str, most: str, setting: str, found: Sequence[Source]) -> st
     )
 
 
-def keep(files: Iterable[Source], config: Config) -> Snapshot:
-    """Keep *files*, sorted by path, and the list of them. Raises OSError as take() does."""
-    entries: list[Entry] = []
-    for source in files:
-        with source.file.open("rb") as opened:
-            kept = blobs.put(opened, config)
-        entries.append(Entry(source.path, kept.sha256, kept.size_bytes, source.executable))
-    kept = blobs.put(_manifest(entries), config)
+def keep(files: Sequence[Source], config: Config) -> Snapshot:
+    """
+    Keep *files*, sorted by path, and the list of them.
+
+    Raises:
+        SnapshotFailed: a file was changed while it was read.
+        OSError: as take().
+    """
+    entries = [_entry(source) for source in files]
+    manifest = _manifest(entries)
+    snapshot_id, kept = hashlib.sha256(manifest).hexdigest(), store.of(config)
+    # The list is written last: where it is, all that it names is.
+    unchanged = kept.holds(snapshot_id, len(manifest))
+    if not unchanged:
+        with ThreadPoolExecutor(_AT_ONCE) as threads:
+            list(threads.map(lambda file, entry: _keep(file, entry, kept), files, entries))
+        kept.save(manifest, BytesIO(), "keeping the snapshot's list")
     size_bytes = sum(entry.size_bytes for entry in entries)
-    return Snapshot(kept.sha256, len(entries), size_bytes, not kept.is_new, kept.location)
+    return Snapshot(snapshot_id, len(entries), size_bytes, unchanged, f"{kept.root}/{snapshot_id}")
+
+
+def _entry(source: Source) -> Entry:
+    with source.file.open("rb") as opened:
+        return Entry(source.path, *blobs.digest(opened), source.executable)
+
+
+def _keep(source: Source, entry: Entry, kept: store.Store) -> None:
+    with source.file.open("rb") as opened:
+        saved = blobs.put(opened, kept, entry.sha256, entry.size_bytes)
+    if saved.sha256 != entry.sha256:
+        raise SnapshotFailed(str(source.file.parent), f"{source.path!r} changed while it was read; try again")
 
 
 def _manifest(entries: Sequence[Entry]) -> bytes:
