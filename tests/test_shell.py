@@ -1,4 +1,4 @@
-"""Streamlit's own files: answered from memory, and named to the browser with the page."""
+"""Streamlit's own files are answered from memory, everything else by Streamlit."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from runstream_dashboard.shell import ELEMENTS, Shell, modules_of
+from runstream_dashboard.shell import Shell
 
 
 @pytest.fixture
@@ -48,25 +48,6 @@ def asked(
     return dict(told[0]["headers"]), told[1]["body"]
 
 
-def test_an_element_brings_what_it_imports_once(folder: Path) -> None:
-    """Imports are followed to their end, circles included; an unknown element is left out."""
-    found = modules_of(["DataFrame", "NoSuchElement"], folder / "static" / "js")
-
-    assert found == ["DataFrame.2.js", "react.1.js", "arrow.3.js"]
-
-
-def test_a_page_names_its_modules_beside_those_in_its_html(folder: Path) -> None:
-    """The header holds the page's elements, without what the HTML itself names and what other pages need."""
-    headers, body = asked(folder, "/")
-
-    assert body == b"page"
-    assert headers[b"link"].count(b"rel=modulepreload") == 2
-    assert b"</static/js/DataFrame.2.js>" in headers[b"link"]
-    assert b"react" not in headers[b"link"]
-    assert b"Slider" not in headers[b"link"]
-    assert b"link" not in asked(folder, "/no-such-page")[0]
-
-
 def test_files_come_from_memory_and_are_kept_for_ever(folder: Path) -> None:
     """A file is answered with its kind; one that is not there, or a part of one, is Streamlit's to answer."""
     headers, body = asked(folder, "/static/js/arrow.3.js")
@@ -76,13 +57,3 @@ def test_files_come_from_memory_and_are_kept_for_ever(folder: Path) -> None:
     assert b"immutable" in headers[b"cache-control"]
     for path, given in [("/static/js/../../index.html", []), ("/static/js/arrow.3.js", [(b"range", b"bytes=0-1")])]:
         assert asked(folder, path, given)[1] == b"page"
-
-
-def test_this_streamlit_has_every_element_that_pages_name() -> None:
-    """A new Streamlit that renames an element would be noticed here, not by a slower page."""
-    from streamlit.file_util import get_static_dir
-
-    scripts = Path(get_static_dir()) / "static" / "js"
-    missing = {name for names in ELEMENTS.values() for name in names if not list(scripts.glob(f"{name}.*.js"))}
-
-    assert missing == set()
