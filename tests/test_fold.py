@@ -65,7 +65,7 @@ def test_every_kind_of_value_keeps_its_type_and_its_digits() -> None:
     assert [kind for *_, kind, _ in found] == [1, 1, 1, 2, 2, 2, 2, 3, 3, 4, 5, 5, 6, 6]
     numbers = [0.5, -0.0, math.inf, 3.0, 2.0**53, 2.0**53, -(2.0**63), 1.0, 0.0, None, None, None, 2.0**80, -math.inf]
     assert [number_key(value) for _, _, value, _, _ in found] == [number_key(value) for value in numbers]
-    exact = {5: str(2**53 + 1), 6: str(-(2**63)), 10: "word", 11: "", 12: str(2**80), 13: str(-(10**400))}
+    exact = {1: "-0.0", 5: str(2**53 + 1), 6: str(-(2**63)), 10: "word", 11: "", 12: str(2**80), 13: str(-(10**400))}
     assert {i: text for i, (*_, text) in enumerate(found) if text is not None} == exact
 
 

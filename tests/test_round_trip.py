@@ -51,6 +51,18 @@ def test_one_value_comes_back_as_itself(run: Run, value: Any) -> None:
     assert same(run.get_metrics(), {"m": value})
 
 
+def test_both_zeros_keep_their_sign(run: Run) -> None:
+    """0.0 and -0.0 beside each other, once the points lie compressed: DuckDB itself takes them for one number."""
+    zeros = [0.0, -0.0] * 2000
+    for step, zero in enumerate(zeros):
+        run.log("m", zero, step=step)
+    run.log_list("zeros", [0.0, -0.0])
+    run.complete()
+
+    for _ in range(2):
+        assert same(run.get_metrics(), {"m": zeros, "zeros": [0.0, -0.0]})
+
+
 def test_mixed_values_come_back_in_order(run: Run) -> None:
     """All kinds under one name come back as one list in the order logged, whatever the steps say."""
     for place, value in enumerate(VALUES):

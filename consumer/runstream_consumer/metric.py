@@ -14,6 +14,8 @@ import pyarrow.compute as pc
 
 from runstream_consumer.rows import (
     MAX_EXACT,
+    MINUS_ZERO,
+    MINUS_ZERO_BITS,
     STEPLESS,
     Flags,
     Floats,
@@ -248,6 +250,11 @@ def _values(raw: Ints, kind: npt.NDArray[np.int8], text: pa.StringArray | None) 
     bare = kind & (STEPLESS - 1)
     is_float = bare == FLOAT
     value = raw.view(np.float64)
+    minus_zero = np.flatnonzero(is_float & (raw == MINUS_ZERO_BITS))
+    if len(minus_zero):
+        # DuckDB compresses 0.0 and -0.0 as one number.
+        told = sparse_text(len(raw), minus_zero.tolist(), [MINUS_ZERO] * len(minus_zero))
+        text = told if text is None else pc.coalesce(text, told)
     if is_float.all():
         return value, text
     numbers = raw.astype(np.float64)

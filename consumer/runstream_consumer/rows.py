@@ -19,6 +19,10 @@ Flags = npt.NDArray[np.bool_]
 STEPLESS = 8
 """Bit of ``kind`` that marks a point logged without a step."""
 
+MINUS_ZERO = "-0.0"
+MINUS_ZERO_BITS = -(2**63)
+"""Of the float -0.0, read as an integer."""
+
 MAX_EXACT = 2**53
 """Integers beyond this magnitude are not exact in a DOUBLE and travel as text too."""
 

@@ -69,7 +69,7 @@ v AS (SELECT series_id, min(kind) AS low, max(kind) AS high, list(value ORDER BY
 SELECT producer_id, name, column_name, form, low, high, value,
        CASE WHEN low <> high THEN kind END, CASE WHEN has_text THEN text END,
        CASE WHEN form IN ('row', 'table') THEN step END
-FROM own LEFT JOIN v ON v.series_id = own.series_id 
+FROM own LEFT JOIN v ON v.series_id = own.series_id
 ORDER BY producer_id, coalesce(first_place, first_index), first_place NULLS FIRST, first_event, name, column_name"""
     rows = access.run(statement, lambda cursor: cursor.fetchall())
     return [
@@ -88,7 +88,7 @@ def _values(
     """The values of one series with the types that they were logged with; *kinds* is None where all are alike."""
     if low is None or values is None:
         return []
-    if low == high == _FLOAT:
+    if low == high == _FLOAT and texts is None:
         return list(values)
     every_kind = kinds if kinds is not None else [low] * len(values)
     every_text = texts if texts is not None else [None] * len(values)
@@ -97,7 +97,7 @@ def _values(
 
 def _value(kind: int, value: float | None, text: str | None) -> Scalar:
     if kind == _FLOAT:
-        return value
+        return value if text is None else float(text)
     if kind in (_INT, _BIGINT):
         return int(text) if text is not None else int(value or 0)
     if kind == _BOOL:

@@ -28,7 +28,7 @@ COMMENT ON COLUMN point."index" IS 'The producer''s own number of the point, ove
 COMMENT ON COLUMN point.logged_at IS 'Wall clock of the producer when the point was logged, us since 1970 UTC.';
 COMMENT ON COLUMN point.value IS 'The number as a DOUBLE; NULL for None and text. Integers beyond 2**53 are rounded here and exact in text.';
 COMMENT ON COLUMN point.kind IS '1 float, 2 int, 3 bool, 4 None, 5 text, 6 integer beyond 64 bits; plus 8 if logged without a step.';
-COMMENT ON COLUMN point.text IS 'The string, or the decimal digits of an integer that a DOUBLE cannot hold exactly; otherwise NULL.';
+COMMENT ON COLUMN point.text IS 'The string, the decimal digits of an integer that a DOUBLE cannot hold exactly, or -0.0, whose sign DuckDB does not keep; otherwise NULL.';
 COMMENT ON COLUMN point.block IS 'Number of the block that the point belongs to, rising with every seal.';
 
 CREATE TABLE point_live (
@@ -50,7 +50,7 @@ COMMENT ON COLUMN point_live."index" IS 'The producer''s own number of the point
 COMMENT ON COLUMN point_live.logged_at IS 'Wall clock of the producer when the point was logged, us since 1970 UTC.';
 COMMENT ON COLUMN point_live.value IS 'The number as a DOUBLE; NULL for None and text. Integers beyond 2**53 are rounded here and exact in text.';
 COMMENT ON COLUMN point_live.kind IS '1 float, 2 int, 3 bool, 4 None, 5 text, 6 integer beyond 64 bits; plus 8 if logged without a step.';
-COMMENT ON COLUMN point_live.text IS 'The string, or the decimal digits of an integer that a DOUBLE cannot hold exactly; otherwise NULL.';
+COMMENT ON COLUMN point_live.text IS 'The string, the decimal digits of an integer that a DOUBLE cannot hold exactly, or -0.0, whose sign DuckDB does not keep; otherwise NULL.';
 COMMENT ON COLUMN point_live.commit_no IS 'Commit that brought the point.';
 
 CREATE TABLE block (

@@ -247,7 +247,7 @@ COMMENT ON COLUMN metric.name IS 'Name of the metric.';
 COMMENT ON COLUMN metric.column_name IS 'Column of a row or table; NULL for the other forms.';
 COMMENT ON COLUMN metric.step IS 'Step as logged; without one, the place in the series over all processes of the run; for rows and tables the row number.';
 COMMENT ON COLUMN metric.value IS 'The number (bool as 0 or 1); NULL for None and text.';
-COMMENT ON COLUMN metric.text IS 'The text; of an integer beyond 2**53 its exact digits.';
+COMMENT ON COLUMN metric.text IS 'The text; of an integer beyond 2**53 its exact digits; of a -0.0 that, for DuckDB does not keep its sign.';
 COMMENT ON COLUMN metric.kind IS 'What was logged: float, int, bool, none or text.';
 COMMENT ON COLUMN metric.logged_at IS 'When, by the clock of the machine that logs.';
 COMMENT ON COLUMN metric.producer_id IS 'Process that logged it; ids sort by start.';
