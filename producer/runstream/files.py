@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runstream.handle import Handle
+from runstream_schemas.errors import WrongArguments
 
 if TYPE_CHECKING:
     from runstream.artifacts import Upload
@@ -40,11 +41,11 @@ class Files(Handle):
         Keep several files, each as upload_file() does.
 
         Raises:
-            TypeError: *names* and *paths* differ in length.
+            WrongArguments: *names* and *paths* differ in length.
         """
         if len(names) != len(paths):
-            message = f"upload_files() got {len(names)} names for {len(paths)} paths"
-            raise TypeError(message)
+            reason = f"got {len(names)} names for {len(paths)} paths; give as many of one as of the other"
+            raise WrongArguments(call="upload_files()", reason=reason)
         return [self._upload(name, path) for name, path in zip(names, paths, strict=True)]
 
     def upload_folder(self, name: str, path: Any) -> list[Upload]:

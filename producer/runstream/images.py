@@ -15,7 +15,7 @@ from typing import Any
 from runstream import artifacts, paths
 from runstream.artifacts import Upload
 from runstream.media import sniff
-from runstream_schemas.errors import InvalidValue, UnsafePath
+from runstream_schemas.errors import InvalidValue, UnsafePath, WrongArguments
 
 MAX_PART_BYTES = 200  # a part of a name has 255, and time, hash and ending come behind it
 
@@ -39,13 +39,13 @@ def picture(name: str, path: Any, plot: Any, uploads: Mapping[str, Upload]) -> P
         uploads: what this process has uploaded; another picture of a known name gets its content's hash into its name.
 
     Raises:
-        TypeError: both or neither were given.
+        WrongArguments: both or neither were given.
         InvalidValue: something that is no picture.
         OSError: the file cannot be read.
     """
     if (path is None) == (plot is None):
-        message = f"log_image({name!r}) takes one picture: a file as path=, or a figure or pyplot as plot="
-        raise TypeError(message)
+        reason = "takes one picture: a file as path=, or a figure or pyplot as plot="
+        raise WrongArguments(call=f"log_image({name!r})", reason=reason)
     given = plot if path is None else path
     content = _content(name, given)
     image = sniff(content[:16])

@@ -72,7 +72,7 @@ class Metrics(Files):
             description: of the metric.
 
         Raises:
-            TypeError: both or neither of *path* and *plot* were given.
+            WrongArguments: both or neither of *path* and *plot* were given.
             InvalidValue: it is no picture; the type is told by the content, not by the name.
             InvalidName, MetricFormClash: as log() does.
         """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from runstream_schemas.root_error import RunstreamError
+from runstream_schemas.root_error import ModelError, ModelPathError, UserError
 
 _N_LISTED = 20
 
@@ -16,7 +16,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 @dataclass(eq=False)
-class ModelNotFound(RunstreamError, LookupError):
+class ModelNotFound(ModelError, LookupError):
     """No such model, or no such version of it; `available` says what there is instead."""
 
     what: str
@@ -31,7 +31,7 @@ class ModelNotFound(RunstreamError, LookupError):
 
 
 @dataclass(eq=False)
-class ModelPathNotFound(RunstreamError, LookupError):
+class ModelPathNotFound(ModelPathError, LookupError):
     """A model was to be registered from a file or folder that is not there; `where` names the run, or this machine."""
 
     path: str
@@ -44,17 +44,30 @@ class ModelPathNotFound(RunstreamError, LookupError):
 
 
 @dataclass(eq=False)
-class ExperimentNotEmpty(RunstreamError, ValueError):
+class ExperimentNotFound(UserError, LookupError):
+    """No such experiment; `available` says what there is instead."""
+
+    name: str
+    workspace: str
+    available: Sequence[str] = ()
+
+    def __str__(self) -> str:
+        known = _listed(self.available)
+        return f"workspace {self.workspace!r} has no experiment {self.name!r} with runs or tags; it has: {known}"
+
+
+@dataclass(eq=False)
+class ExperimentNotEmpty(UserError, ValueError):
     """An experiment that has runs is not deleted: they would be left without it."""
 
-    message = "experiment {name!r} has {n_runs} runs and cannot be deleted; archive() hides it from lists"
+    template = "experiment {name!r} has {n_runs} runs and cannot be deleted; archive() hides it from lists"
     name: str
     n_runs: int
 
 
 @dataclass(eq=False)
-class TargetExists(RunstreamError, FileExistsError):
+class TargetExists(UserError, FileExistsError):
     """A download would write over something."""
 
-    message = "{path} exists already; pass exist_ok=True to write over it, or another target_dir"
+    template = "{path} exists already; pass exist_ok=True to write over it, or another target_dir"
     path: str

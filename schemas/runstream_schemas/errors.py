@@ -4,16 +4,18 @@ RunstreamError
 ├── caller's mistakes, raised at the call
 │   ├── InvalidName (ValueError)          InvalidValue (TypeError)      InvalidStep (TypeError)
 │   ├── TooLarge (ValueError)             MetricFormClash (ValueError)  PropertyExists (ValueError)
-│   └── UnsafePath (ValueError)           ArtifactNotFound (LookupError)
+│   ├── UnsafePath (ValueError)           ArtifactNotFound (LookupError)
+│   └── WrongArguments (TypeError)
 ├── submitted runs (run_errors.py)
-│   ├── UnknownAttribute (AttributeError)  InvalidConfiguration (ValueError)  OutOfScope (NotImplementedError)
+│   ├── UnknownAttribute (AttributeError)  InvalidConfiguration (ValueError)
+│   ├── OutOfScope (NotImplementedError)   NameOutOfScope (ImportError)
 │   ├── SubmissionRefused (ValueError)     PackageUnavailable (ValueError)    SubmissionFailed (RuntimeError)
 │   ├── SupervisedElsewhere (RuntimeError) RunEnvironmentMissing (RuntimeError)
 │   ├── SnapshotFailed (ValueError)        SnapshotNotFound (LookupError)
 │   └── ActivityFailed (RuntimeError)      WaitInterrupted (RuntimeError)
 ├── experiments and models (catalog_errors.py)
-│   ├── ModelNotFound (LookupError)        ModelPathNotFound (LookupError)
-│   └── ExperimentNotEmpty (ValueError)    TargetExists (FileExistsError)
+│   ├── ModelNotFound (LookupError)        ModelPathNotFound (LookupError)   TargetExists (FileExistsError)
+│   └── ExperimentNotFound (LookupError)   ExperimentNotEmpty (ValueError)
 ├── settings and platform
 │   ├── ConfigError (ValueError)          UnknownSetting (ValueError)   PlatformUnsupported
 │   └── ExtraMissing (ImportError)
@@ -33,8 +35,14 @@ RunstreamError
     ├── OffsetsExpired   LogTruncated     JournalShrunk
     └── TopicTooSmall    ProducerRefused
 
+Many are also of a kind, the base class that says whose matter it is and that code written for the azureml SDK catches
+by its old name: UserError (a call that cannot do what it was asked), ConfigurationError (of it: a run's configuration),
+ExecutionError (a script that cannot be started, stopped or waited for), ActivityError (a run that was waited for has
+failed), RunEnvironmentError, SnapshotError, ModelError, ModelPathError, WorkspaceError.
+
 Each carries what it is about as fields, is also the natural builtin, survives pickling, and says what happened, to
-which thing, and what to do next. `message` is a template over the fields; `retriable`: waiting may cure it.
+which thing, and what to do next. `template` is filled with the fields and becomes `message`; `retriable`: waiting may
+cure it.
 """
 
 from __future__ import annotations
@@ -42,7 +50,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from runstream_schemas.catalog_errors import ExperimentNotEmpty, ModelNotFound, ModelPathNotFound, TargetExists
+from runstream_schemas.catalog_errors import (
+    ExperimentNotEmpty,
+    ExperimentNotFound,
+    ModelNotFound,
+    ModelPathNotFound,
+    TargetExists,
+)
 from runstream_schemas.log_errors import (
     BrokerMismatch,
     BrokerUnreachable,
@@ -72,10 +86,22 @@ from runstream_schemas.reading_errors import (
     RunNotFound,
     StatementFailed,
 )
-from runstream_schemas.root_error import RunstreamError
+from runstream_schemas.root_error import (
+    ActivityError,
+    ConfigurationError,
+    ExecutionError,
+    ModelError,
+    ModelPathError,
+    RunEnvironmentError,
+    RunstreamError,
+    SnapshotError,
+    UserError,
+    WorkspaceError,
+)
 from runstream_schemas.run_errors import (
     ActivityFailed,
     InvalidConfiguration,
+    NameOutOfScope,
     OutOfScope,
     PackageUnavailable,
     RunEnvironmentMissing,
@@ -90,11 +116,21 @@ from runstream_schemas.run_errors import (
 
 __all__ = [
     "RunstreamError",
+    "UserError",
+    "ConfigurationError",
+    "ExecutionError",
+    "ActivityError",
+    "RunEnvironmentError",
+    "SnapshotError",
+    "ModelError",
+    "ModelPathError",
+    "WorkspaceError",
     "StoreError",
     "SourceError",
     "InvalidName",
     "InvalidValue",
     "InvalidStep",
+    "WrongArguments",
     "TooLarge",
     "MetricFormClash",
     "PropertyExists",
@@ -103,6 +139,7 @@ __all__ = [
     "UnknownAttribute",
     "InvalidConfiguration",
     "OutOfScope",
+    "NameOutOfScope",
     "PackageUnavailable",
     "SubmissionRefused",
     "SubmissionFailed",
@@ -114,6 +151,7 @@ __all__ = [
     "WaitInterrupted",
     "ModelNotFound",
     "ModelPathNotFound",
+    "ExperimentNotFound",
     "ExperimentNotEmpty",
     "TargetExists",
     "ConfigError",
@@ -152,74 +190,83 @@ __all__ = [
 
 
 @dataclass(eq=False)
-class InvalidName(RunstreamError, ValueError):
+class InvalidName(UserError, ValueError):
     """A name (metric, tag, experiment, run id, ...) that cannot be kept."""
 
-    message = "{what} {name!r} {reason}; choose another {what}"
+    template = "{what} {name!r} {reason}; choose another {what}"
     what: str
     name: str
     reason: str
 
 
 @dataclass(eq=False)
-class InvalidValue(RunstreamError, TypeError):
+class InvalidValue(UserError, TypeError):
     """A value of a type that a metric cannot hold."""
 
-    message = "{name!r} cannot be given a value of type {value_type}: {reason}"
+    template = "{name!r} cannot be given a value of type {value_type}: {reason}"
     name: str
     value_type: str
     reason: str
 
 
 @dataclass(eq=False)
-class InvalidStep(RunstreamError, TypeError):
+class InvalidStep(UserError, TypeError):
     """A step that is no 64-bit integer."""
 
-    message = "step={step!r} of {name!r} is no integer above -2**63 and below 2**63; pass an int, or leave it out"
+    template = "step={step!r} of {name!r} is no integer above -2**63 and below 2**63; pass an int, or leave it out"
     name: str
     step: object
 
 
 @dataclass(eq=False)
-class TooLarge(RunstreamError, ValueError):
+class WrongArguments(UserError, TypeError):
+    """Arguments that do not go together."""
+
+    template = "{call} {reason}"
+    call: str
+    reason: str
+
+
+@dataclass(eq=False)
+class TooLarge(UserError, ValueError):
     """Something longer than an event may carry."""
 
-    message = "{what} has {size_bytes:,} bytes, more than the {limit_bytes:,} that fit; upload it as a file"
+    template = "{what} has {size_bytes:,} bytes, more than the {limit_bytes:,} that fit; upload it as a file"
     what: str
     size_bytes: int
     limit_bytes: int
 
 
 @dataclass(eq=False)
-class MetricFormClash(RunstreamError, ValueError):
+class MetricFormClash(UserError, ValueError):
     """One metric name used for two forms (scalar, list, row, table, image, chart)."""
 
-    message = "metric {name!r} was logged as {other} and cannot also be {form}; use another name"
+    template = "metric {name!r} was logged as {other} and cannot also be {form}; use another name"
     name: str
     form: str
     other: str
 
 
 @dataclass(eq=False)
-class PropertyExists(RunstreamError, ValueError):
+class PropertyExists(UserError, ValueError):
     """A property is written once."""
 
-    message = "run {run_id} already has the property {key!r}, and properties never change; use a tag instead"
+    template = "run {run_id} already has the property {key!r}, and properties never change; use a tag instead"
     run_id: str
     key: str
 
 
 @dataclass(eq=False)
-class UnsafePath(RunstreamError, ValueError):
+class UnsafePath(UserError, ValueError):
     """An artifact path that would leave its folder, or cannot be kept on every system."""
 
-    message = "path {path!r} {reason}"
+    template = "path {path!r} {reason}"
     path: str
     reason: str
 
 
 @dataclass(eq=False)
-class ArtifactNotFound(RunstreamError, LookupError):
+class ArtifactNotFound(UserError, LookupError):
     """A run has no file at this path."""
 
     run_id: str
@@ -232,10 +279,10 @@ class ArtifactNotFound(RunstreamError, LookupError):
 
 
 @dataclass(eq=False)
-class ConfigError(RunstreamError, ValueError):
+class ConfigError(UserError, ValueError):
     """A setting whose value cannot be used."""
 
-    message = "{name}={value!r}: {reason}"
+    template = "{name}={value!r}: {reason}"
     name: str
     value: str
     reason: str
@@ -245,7 +292,7 @@ class ConfigError(RunstreamError, ValueError):
 
 
 @dataclass(eq=False)
-class UnknownSetting(RunstreamError, ValueError):
+class UnknownSetting(UserError, ValueError):
     """A RUNSTREAM_* variable that nothing reads."""
 
     name: str
@@ -260,7 +307,7 @@ class UnknownSetting(RunstreamError, ValueError):
 class PlatformUnsupported(RunstreamError):
     """This system lacks what the journal needs."""
 
-    message = "runstream cannot log on {platform}: {reason}; on Windows use WSL 2"
+    template = "runstream cannot log on {platform}: {reason}; on Windows use WSL 2"
     platform: str
     reason: str
 
@@ -281,7 +328,7 @@ class ExtraMissing(RunstreamError, ImportError):
 class EncodeError(RunstreamError, ValueError):
     """An event that does not have the shape its class declares."""
 
-    message = "{event} cannot be encoded: {cause}"
+    template = "{event} cannot be encoded: {cause}"
     event: str
     cause: object
 
@@ -290,7 +337,7 @@ class EncodeError(RunstreamError, ValueError):
 class DecodeError(RunstreamError, ValueError):
     """Bytes that are no event of ours: `event` is the type as far as recognised, `position` where they came from."""
 
-    message = "bytes at {position} are no {event}: {cause}; they are kept as a dead letter"
+    template = "bytes at {position} are no {event}: {cause}; they are kept as a dead letter"
     event: str
     position: str
     cause: object
@@ -300,7 +347,7 @@ class DecodeError(RunstreamError, ValueError):
 class SegmentDamaged(RunstreamError):
     """A journal segment whose bytes cannot be trusted as a whole (its header, or an archive of it)."""
 
-    message = "journal segment {path} is damaged at byte {offset}: {cause}; restore it from a backup"
+    template = "journal segment {path} is damaged at byte {offset}: {cause}; restore it from a backup"
     path: str
     offset: int
     cause: object
@@ -310,7 +357,7 @@ class SegmentDamaged(RunstreamError):
 class JournalUnavailable(RunstreamError, OSError):
     """The journal cannot be written here and now (no space, read-only, gone)."""
 
-    message = "the journal at {path} cannot be written: {cause}; free space or set RUNSTREAM_HOME elsewhere"
+    template = "the journal at {path} cannot be written: {cause}; free space or set RUNSTREAM_HOME elsewhere"
     path: str
     cause: object
     retriable = True

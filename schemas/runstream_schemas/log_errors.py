@@ -20,7 +20,7 @@ class SourceError(RunstreamError):
 class Fenced(StoreError):
     """Another consumer has moved this partition's position."""
 
-    message = (
+    template = (
         "partition {partition} stands at {stored}, not at {expected}: another consumer writes this history; "
         "stop one of the two"
     )
@@ -33,7 +33,7 @@ class Fenced(StoreError):
 class StoreLocked(StoreError):
     """A second consumer on one history file."""
 
-    message = "{path} belongs to a running consumer ({holder}); use that one or stop it first"
+    template = "{path} belongs to a running consumer ({holder}); use that one or stop it first"
     path: str
     holder: str
 
@@ -42,7 +42,7 @@ class StoreLocked(StoreError):
 class StoreVersion(StoreError):
     """A history file written by a newer runstream."""
 
-    message = "{path} has tables of version {found}, this runstream knows {supported}; upgrade runstream"
+    template = "{path} has tables of version {found}, this runstream knows {supported}; upgrade runstream"
     path: str
     found: object
     supported: object
@@ -52,7 +52,7 @@ class StoreVersion(StoreError):
 class StoreForeign(StoreError):
     """A history file that was folded from another event log."""
 
-    message = (
+    template = (
         "{path} holds the history of {stored_source}, not of {source}; set RUNSTREAM_HOME to another folder "
         "for this source, or RUNSTREAM_BROKERS back"
     )
@@ -65,7 +65,7 @@ class StoreForeign(StoreError):
 class StoreUnopenable(StoreError):
     """A history file that does not open and could not be rebuilt."""
 
-    message = "{path} does not open: {cause}; it was set aside, start the consumer to rebuild it from the log"
+    template = "{path} does not open: {cause}; it was set aside, start the consumer to rebuild it from the log"
     path: str
     cause: object
 
@@ -74,7 +74,7 @@ class StoreUnopenable(StoreError):
 class CommitUnknown(StoreError):
     """COMMIT raised: the batch may or may not be durable, so this process must end and read the positions again."""
 
-    message = "it is unknown whether a commit to {path} took effect: {cause}; restart the consumer"
+    template = "it is unknown whether a commit to {path} took effect: {cause}; restart the consumer"
     path: str
     cause: object
     retriable = True
@@ -107,7 +107,7 @@ class BrokerMismatch(BrokerUnreachable):
 class TopicMissing(SourceError):
     """A topic that was never created."""
 
-    message = "topic {topic} does not exist; create it with `runstream topics create`"
+    template = "topic {topic} does not exist; create it with `runstream topics create`"
     topic: str
 
 
@@ -115,7 +115,7 @@ class TopicMissing(SourceError):
 class TopicRecreated(SourceError):
     """The topic has another id than the one whose offsets are stored."""
 
-    message = (
+    template = (
         "topic {topic} was deleted and created again (id {stored_id} is now {found_id}); its stored offsets "
         "mean nothing there: fold it into a new home (RUNSTREAM_HOME), or bring the old topic back"
     )
@@ -128,7 +128,7 @@ class TopicRecreated(SourceError):
 class TopicDeleted(SourceError):
     """A topic that was being read is gone."""
 
-    message = "topic {topic} was deleted; the history is kept, restore the topic or start a new home"
+    template = "topic {topic} was deleted; the history is kept, restore the topic or start a new home"
     topic: str
 
 
@@ -136,7 +136,7 @@ class TopicDeleted(SourceError):
 class OffsetsExpired(SourceError):
     """Retention removed events that were not folded."""
 
-    message = (
+    template = (
         "{topic}/{partition}: the events from {position} to below {beginning} were removed by retention before "
         "they were folded; set retention.ms=-1 (`runstream topics check`) and fold what is left into a new home"
     )
@@ -150,7 +150,7 @@ class OffsetsExpired(SourceError):
 class LogTruncated(SourceError):
     """The broker's log is shorter than, or differs from, what was folded."""
 
-    message = (
+    template = (
         "{topic}/{partition} ends at {end} or holds other events than those folded up to {position}: the "
         "broker lost data; restore it, or fold into a new home"
     )
@@ -164,7 +164,7 @@ class LogTruncated(SourceError):
 class JournalShrunk(SourceError):
     """A journal that holds fewer frames than were folded from it (power loss, or files removed)."""
 
-    message = (
+    template = (
         "the journal of producer {producer_id} ends at frame {end}, {position} were folded: files were "
         "removed or lost with power; the history keeps what it has"
     )
@@ -177,7 +177,7 @@ class JournalShrunk(SourceError):
 class TopicTooSmall(SourceError):
     """A topic whose message limit is below an event's largest size."""
 
-    message = (
+    template = (
         "topic {topic} takes messages of {limit:,} bytes, events need {needed:,}; raise max.message.bytes, "
         "events wait in the journal until then"
     )
@@ -190,6 +190,6 @@ class TopicTooSmall(SourceError):
 class ProducerRefused(SourceError):
     """The broker refused a record for good; the client was replaced and the journal kept."""
 
-    message = "the broker refused events for {topic}: {cause}; they stay in the journal, fix it and they go out"
+    template = "the broker refused events for {topic}: {cause}; they stay in the journal, fix it and they go out"
     topic: str
     cause: object

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from runstream_schemas.root_error import RunstreamError
+from runstream_schemas.root_error import RunstreamError, UserError
 
 
 @dataclass(eq=False)
@@ -27,10 +27,10 @@ class NotYetFolded(RunstreamError, TimeoutError):
 
 
 @dataclass(eq=False)
-class RunNotFound(RunstreamError, LookupError):
+class RunNotFound(UserError, LookupError):
     """No such run in this history."""
 
-    message = "no run {run_id!r} in {where}; `runstream runs` lists those that are there"
+    template = "no run {run_id!r} in {where}; `runstream runs` lists those that are there"
     run_id: str
     where: str
 
@@ -39,7 +39,7 @@ class RunNotFound(RunstreamError, LookupError):
 class HistoryUnreachable(RunstreamError, ConnectionError):
     """No server answers and there is no journal to read instead."""
 
-    message = (
+    template = (
         "no history server answers at {address}: {cause}; start `runstream consume` there, and set "
         "RUNSTREAM_SERVER=host:port and RUNSTREAM_TOKEN_FILE here"
     )
@@ -52,34 +52,34 @@ class HistoryUnreachable(RunstreamError, ConnectionError):
 class HistoryBusy(RunstreamError):
     """Another process folds or reads this home's file and did not finish in time."""
 
-    message = "{path} is in use by {holder}; try again, or keep `runstream consume` running to share it"
+    template = "{path} is in use by {holder}; try again, or keep `runstream consume` running to share it"
     path: str
     holder: str
     retriable = True
 
 
 @dataclass(eq=False)
-class FilterError(RunstreamError, ValueError):
+class FilterError(UserError, ValueError):
     """A filter of the run list with a term that means nothing."""
 
-    message = "filter term {term!r} {reason}"
+    template = "filter term {term!r} {reason}"
     term: str
     reason: str
 
 
 @dataclass(eq=False)
-class InvalidLiteral(RunstreamError, ValueError):
+class InvalidLiteral(UserError, ValueError):
     """A value that cannot be written into a statement."""
 
-    message = "{what} cannot enter SQL: {reason}"
+    template = "{what} cannot enter SQL: {reason}"
     what: str
     reason: str
 
 
 @dataclass(eq=False)
-class StatementFailed(RunstreamError, ValueError):
+class StatementFailed(UserError, ValueError):
     """A statement that the history does not run: it is wrong, or it does more than read."""
 
-    message = "{reason}"
+    template = "{reason}"
     statement: str
     reason: str

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from runstream_schemas.root_error import RunstreamError
+from runstream_schemas.root_error import (
+    ActivityError,
+    ConfigurationError,
+    ExecutionError,
+    RunEnvironmentError,
+    SnapshotError,
+    UserError,
+)
 
 
 @dataclass(eq=False)
-class UnknownAttribute(RunstreamError, AttributeError):
+class UnknownAttribute(ConfigurationError, AttributeError):
     """A misspelt attribute of a configuration, which would otherwise be kept and have no effect."""
 
     kind: str
@@ -21,67 +28,72 @@ class UnknownAttribute(RunstreamError, AttributeError):
 
 
 @dataclass(eq=False)
-class InvalidConfiguration(RunstreamError, ValueError):
+class InvalidConfiguration(ConfigurationError, ValueError):
     """A field of a configuration with a value that cannot be used."""
 
-    message = "{field}={value!r} {reason}"
+    template = "{field}={value!r} {reason}"
     field: str
     value: object
     reason: str
 
 
 @dataclass(eq=False)
-class OutOfScope(RunstreamError, NotImplementedError):
+class OutOfScope(UserError, NotImplementedError):
     """Something of the azureml SDK that runstream does not do; `instead` says what can be done."""
 
-    message = "{feature} is out of scope of runstream: {instead}"
+    template = "{feature} is out of scope of runstream: {instead}"
     feature: str
     instead: str
 
 
 @dataclass(eq=False)
-class PackageUnavailable(RunstreamError, ValueError):
+class NameOutOfScope(OutOfScope, ImportError):
+    """A module or class of the azureml SDK that runstream does not have."""
+
+
+@dataclass(eq=False)
+class PackageUnavailable(ExecutionError, ValueError):
     """A package that pip cannot install into a run's virtual environment."""
 
-    message = "package {package!r} cannot be installed: {reason}"
+    template = "package {package!r} cannot be installed: {reason}"
     package: str
     reason: str
 
 
 @dataclass(eq=False)
-class SubmissionRefused(RunstreamError, ValueError):
+class SubmissionRefused(ExecutionError, ValueError):
     """A run that cannot start: its folder, script or interpreter is not there."""
 
-    message = "{what} {path!r} {reason}"
+    template = "{what} {path!r} {reason}"
     what: str
     path: str
     reason: str
 
 
 @dataclass(eq=False)
-class SubmissionFailed(RunstreamError, RuntimeError):
+class SubmissionFailed(ExecutionError, RuntimeError):
     """The process that supervises a submitted run did not start."""
 
-    message = "run {run_id} was not started, its supervisor ended at once: {cause}"
+    template = "run {run_id} was not started, its supervisor ended at once: {cause}"
     run_id: str
     cause: str
 
 
 @dataclass(eq=False)
-class SupervisedElsewhere(RunstreamError, RuntimeError):
+class SupervisedElsewhere(ExecutionError, RuntimeError):
     """A submitted run can be stopped on the machine and in the home that it was submitted from."""
 
-    message = "run {run_id} is supervised on {host}, from another home; call {call} there"
+    template = "run {run_id} is supervised on {host}, from another home; call {call} there"
     run_id: str
     host: str
     call: str
 
 
 @dataclass(eq=False)
-class RunEnvironmentMissing(RunstreamError, RuntimeError):
+class RunEnvironmentMissing(RunEnvironmentError, RuntimeError):
     """get_context(allow_offline=False) was called outside any run."""
 
-    message = (
+    template = (
         "this process belongs to no submitted run ({variable} is not set); submit the script, or leave "
         "allow_offline=False away to log to a run of its own"
     )
@@ -89,25 +101,25 @@ class RunEnvironmentMissing(RunstreamError, RuntimeError):
 
 
 @dataclass(eq=False)
-class SnapshotFailed(RunstreamError, ValueError):
+class SnapshotFailed(SnapshotError, ValueError):
     """A folder that cannot be kept as a snapshot."""
 
-    message = "no snapshot of {folder} was taken: {reason}"
+    template = "no snapshot of {folder} was taken: {reason}"
     folder: str
     reason: str
 
 
 @dataclass(eq=False)
-class SnapshotNotFound(RunstreamError, LookupError):
+class SnapshotNotFound(SnapshotError, LookupError):
     """A run without a snapshot, or a snapshot that the store does not hold (whole)."""
 
-    message = "snapshot {snapshot_id!r} is not there: {reason}"
+    template = "snapshot {snapshot_id!r} is not there: {reason}"
     snapshot_id: str
     reason: str
 
 
 @dataclass(eq=False)
-class ActivityFailed(RunstreamError, RuntimeError):
+class ActivityFailed(ActivityError, RuntimeError):
     """A run that was waited for has failed, or is not heard of any more (its status is NotResponding then)."""
 
     run_id: str
@@ -129,8 +141,8 @@ class ActivityFailed(RunstreamError, RuntimeError):
 
 
 @dataclass(eq=False)
-class WaitInterrupted(RunstreamError, RuntimeError):
+class WaitInterrupted(ExecutionError, RuntimeError):
     """Ctrl-C ended wait_for_completion(), and not the run."""
 
-    message = "waiting for run {run_id} was interrupted; the run goes on, run.cancel() ends it"
+    template = "waiting for run {run_id} was interrupted; the run goes on, run.cancel() ends it"
     run_id: str
