@@ -87,22 +87,21 @@ class CatalogReads:
         version: int | None = None,
         tags: Sequence[Tag] = (),
         run_id: str | None = None,
+        registration_id: str | None = None,
         latest: bool = False,
     ) -> list[ModelRow]:
         """
         Return versions of models, the newest registered first; those that were deleted are not among them.
 
         Args:
-            workspace, name, version, run_id: only those; None: of all.
+            workspace, name, version, run_id, registration_id: only those; None: of all.
             tags: only those that have all of these tags.
             latest: only the highest version of each name, among those that the rest of the arguments leave.
         """
         own = "t.registration_id = m.registration_id"
-        wanted = [
-            f"m.{column} = {literal(value)}"
-            for column, value in (("workspace", workspace), ("name", name), ("version", version), ("run_id", run_id))
-            if value is not None
-        ]
+        asked = {"workspace": workspace, "name": name, "version": version, "run_id": run_id}
+        asked["registration_id"] = registration_id
+        wanted = [f"m.{column} = {literal(value)}" for column, value in asked.items() if value is not None]
         wanted += [f"EXISTS (FROM model_tag AS t WHERE {own} {_tag(tag)})" for tag in tags]
         only = "QUALIFY m.version = max(m.version) OVER (PARTITION BY m.workspace, m.name)" if latest else ""
         pairs = "(SELECT list({{'k': key, 'v': value}} ORDER BY key) FROM {} AS t WHERE {})"

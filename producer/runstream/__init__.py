@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from runstream.conda_dependencies import CondaDependencies
     from runstream.environment import Environment
     from runstream.experiment import Experiment
+    from runstream.model import Model
     from runstream.run import Run
     from runstream.runconfig import RunConfiguration
     from runstream.script_run_config import ScriptRunConfig
@@ -28,6 +29,7 @@ __all__ = [
     "Workspace",
     "Experiment",
     "Run",
+    "Model",
     "ScriptRunConfig",
     "RunConfiguration",
     "Environment",
@@ -41,6 +43,7 @@ _MODULES = {
     "Workspace": "workspace",
     "Experiment": "experiment",
     "Run": "run",
+    "Model": "model",
     "ScriptRunConfig": "script_run_config",
     "RunConfiguration": "runconfig",
     "Environment": "environment",

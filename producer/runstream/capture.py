@@ -142,6 +142,12 @@ class Capture:
             self._look(at_end=True)
         self.scribe.close()
 
+    def catch_up(self) -> None:
+        """Upload what lies in `outputs` now, without waiting for it to hold still."""
+        if self._outputs is not None:
+            for name, path, mark in self._outputs.grown():
+                self._upload(self._outputs, name, path, mark)
+
     def abandon(self) -> None:
         """In a forked child: the parent sees to the folders; what the child prints is its own."""
         self._thread = None
@@ -220,6 +226,13 @@ def begin(run: Run, config: Config, outputs: Path | None) -> None:
     if capture or origin:
         _hook()
         _begun[_key(config, run.id)] = _Begun(capture, origin)
+
+
+def catch_up(config: Config, run_id: str) -> None:
+    """Keep what lies in the run's outputs now, as far as this process captures it."""
+    begun = _begun.get(_key(config, run_id))
+    if begun is not None and begun.capture is not None:
+        begun.capture.catch_up()
 
 
 def end(config: Config, run_id: str) -> None:

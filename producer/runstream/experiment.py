@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import builtins
 import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from runstream.tags import checked_text
+from runstream.experiment_labels import ExperimentLabels
+from runstream.tags import Wanted, checked_text
 from runstream.workspace import Workspace, expect
 from runstream_schemas.errors import PlatformUnsupported
 from runstream_schemas.events import Created
@@ -19,9 +21,9 @@ if TYPE_CHECKING:
     from runstream.script_run_config import ScriptRunConfig
 
 
-class Experiment:
+class Experiment(ExperimentLabels):
     """
-    A named set of runs in a workspace; it exists from its first run on.
+    A named set of runs in a workspace; it exists from its first run or tag on.
 
     Args:
         workspace: where it belongs.
@@ -32,12 +34,13 @@ class Experiment:
         TypeError: *workspace* is not a Workspace.
     """
 
-    __slots__ = ("_name", "_workspace")
+    __slots__ = ()
 
     def __init__(self, workspace: Workspace, name: str) -> None:
         expect(workspace, Workspace, "Experiment(workspace, name)")
         self._workspace = workspace
         self._name = check_name("experiment", name)
+        self._row = None
 
     @property
     def name(self) -> str:
@@ -115,6 +118,47 @@ class Experiment:
         from runstream.submission import submit
 
         return submit(self, config, tags)
+
+    @staticmethod
+    def list(
+        workspace: Workspace, experiment_name: str | None = None, view_type: str = "ActiveOnly", tags: Wanted = None
+    ) -> builtins.list[Experiment]:
+        """
+        Return the experiments of a workspace by name: what has runs or tags, or was archived.
+
+        Args:
+            workspace: where they belong.
+            experiment_name: only the one with this name.
+            view_type: ActiveOnly, ArchivedOnly or All.
+            tags: only those with these tags.
+
+        Raises:
+            InvalidConfiguration: *view_type* is none of these.
+            HistoryUnreachable: no server answers.
+        """
+        from runstream.experiment_list import found
+
+        expect(workspace, Workspace, "Experiment.list(workspace)")
+        return [Experiment(workspace, name) for name in found(workspace.name, experiment_name, view_type, tags)]
+
+    @staticmethod
+    def delete(workspace: Workspace, experiment_id: str) -> None:
+        """
+        Delete an experiment that has no runs, with its tags; one of this name may be begun again.
+
+        Args:
+            workspace: where it belongs.
+            experiment_id: as the attribute `id` tells it.
+
+        Raises:
+            ExperimentNotFound: there is none; the error lists those that are there.
+            ExperimentNotEmpty: it has runs; archive() hides it.
+            HistoryUnreachable: no server answers.
+        """
+        from runstream.experiment_list import delete
+
+        expect(workspace, Workspace, "Experiment.delete(workspace, experiment_id)")
+        delete(workspace.name, experiment_id)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Experiment) and (other._workspace, other._name) == (self._workspace, self._name)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from runstream import artifacts, paths
 from runstream.config import Config
@@ -17,7 +17,22 @@ from runstream_schemas.ids import check_name
 from runstream_schemas.topics import Topic
 
 if TYPE_CHECKING:
-    from runstream_consumer.history import ArtifactRow, History, RunRow
+    from runstream_consumer.history import ArtifactRow, ExperimentRow, History, ModelFileRow, ModelRow, RunRow
+
+# The one door to the consumer: other modules take the names of its rows, too, from here.
+__all__ = [
+    "Reader",
+    "Written",
+    "model_url",
+    "opened",
+    "portal_url",
+    "ArtifactRow",
+    "ExperimentRow",
+    "History",
+    "ModelFileRow",
+    "ModelRow",
+    "RunRow",
+]
 
 Written = Mapping[tuple[str, Topic], int]
 """(producer id, topic) -> the last sequence that this process wrote there."""
@@ -67,7 +82,7 @@ class Reader:
 
     def file_names(self) -> list[str]:
         """Return the names of the run's files, sorted."""
-        return [row.path for row in self._files()]
+        return [row.path for row in self.files()]
 
     def download(self, name: str, target: Path) -> Path:
         """Write one of the run's files to *target* (into it, when it is a folder) and return where it is."""
@@ -82,7 +97,7 @@ class Reader:
         self, prefix: str, folder: Path, output_paths: Sequence[Any] | None, append_prefix: bool
     ) -> list[Path]:
         """Write the files whose names start with *prefix* below *folder*; return where they are."""
-        rows = [row for row in self._files(contents=True) if row.path.startswith(prefix)]
+        rows = [row for row in self.files(contents=True) if row.path.startswith(prefix)]
         inside = [row.path if append_prefix else row.path.removeprefix(prefix) for row in rows]
         if output_paths is not None:
             if len(output_paths) != len(rows):
@@ -95,7 +110,8 @@ class Reader:
             self._save(row, place)
         return places
 
-    def _files(self, *, contents: bool = False) -> Sequence[ArtifactRow]:
+    def files(self, *, contents: bool = False) -> Sequence[ArtifactRow]:
+        """Return the run's files by name, the newest version of each; with their bytes if *contents*."""
         with self._history() as history:
             found = history.artifacts(self._run_id, contents=contents)
             if not found:
@@ -104,7 +120,7 @@ class Reader:
 
     def _save(self, row: ArtifactRow, place: Path) -> None:
         with artifacts.content_of(row.location, row.content, row.sha256, self._config) as source:
-            artifacts.save_as(source, place, row.sha256)
+            artifacts.save_as(source, place, row.sha256, row.size_bytes)
 
     @contextmanager
     def _history(self) -> Iterator[History]:
@@ -148,11 +164,19 @@ def opened(config: Config, what: str) -> Iterator[History]:
 
 def portal_url(config: Config, run_id: str) -> str:
     """Return the address of the run's page: on the dashboard of this home or of RUNSTREAM_SERVER."""
+    return f"{_portal(config)}/run?run={quote(run_id)}"
+
+
+def model_url(config: Config, workspace: str, name: str, version: int) -> str:
+    """Return the address of a model's page on the dashboard."""
+    return f"{_portal(config)}/models?{urlencode({'workspace': workspace, 'model': name, 'version': version})}"
+
+
+def _portal(config: Config) -> str:
+    """Return the address of the dashboard."""
     if config.settings.server:
-        root = f"http://{config.settings.server.rpartition(':')[0]}:{DASHBOARD_PORT}"
-    else:
-        root = _dashboard(config.home.server_json) or f"http://127.0.0.1:{DASHBOARD_PORT}"
-    return f"{root}/run?run={quote(run_id)}"
+        return f"http://{config.settings.server.rpartition(':')[0]}:{DASHBOARD_PORT}"
+    return _dashboard(config.home.server_json) or f"http://127.0.0.1:{DASHBOARD_PORT}"
 
 
 def _dashboard(server_json: Path) -> str | None:

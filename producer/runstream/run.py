@@ -10,8 +10,10 @@ from runstream import capture, ending, status, tags
 from runstream.charts import Charts
 from runstream.experiment import Experiment
 from runstream.labels import Labels
+from runstream.models import Models
 from runstream.snapshots import Snapshots
 from runstream.supervised import Supervised
+from runstream.waiting import Waiting
 from runstream.workspace import expect
 from runstream_schemas.events import Created, StatusChanged
 from runstream_schemas.ids import check_run_id
@@ -19,7 +21,7 @@ from runstream_schemas.ids import check_run_id
 NEXT_LINE = ",\n"
 
 
-class Run(Charts, Labels, Snapshots, Supervised):
+class Run(Charts, Labels, Models, Snapshots, Supervised, Waiting):
     """
     One run of an experiment: to log into, and to read back.
 

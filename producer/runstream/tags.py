@@ -10,6 +10,9 @@ from runstream_schemas.errors import InvalidValue, PropertyExists, TooLarge
 from runstream_schemas.events import MAX_TEXT_BYTES
 from runstream_schemas.ids import check_name
 
+Wanted = str | Mapping[str, str | None] | Iterable[str | Iterable[str | None]] | None
+"""Tags or properties to look for: a key, keys, [key, value] pairs, or a mapping from keys to values."""
+
 MAX_PROPERTIES_BYTES = 400_000  # of one call: they travel in one event
 
 
@@ -93,6 +96,33 @@ def checked_keys(keys: str | Iterable[str]) -> list[str]:
         InvalidName: a key that no tag can have.
     """
     return [_key("tag", key) for key in ([keys] if isinstance(keys, str) else keys)]
+
+
+def wanted(given: Wanted) -> list[str | tuple[str, str | None]]:
+    """
+    Return what to look for as keys, which any value will do for, and (key, value) pairs.
+
+    Raises:
+        TypeError: *given* is none of what can say so.
+    """
+    if given is None:
+        return []
+    if isinstance(given, str):
+        return [given]
+    if isinstance(given, Mapping):
+        return list(given.items())
+    return [one if isinstance(one, str) else _pair(one) for one in given]
+
+
+def _pair(given: Iterable[str | None]) -> tuple[str, str | None]:
+    try:
+        key, value = given
+    except (TypeError, ValueError):
+        key = value = None
+    if key is None:
+        message = f"what to look for is a key, or a pair of key and value, not {given!r}"
+        raise TypeError(message)
+    return key, value
 
 
 def _items(given: object) -> Iterable[tuple[Any, Any]]:
