@@ -23,6 +23,9 @@ class Joined(Run):
 
     __slots__ = ()
 
+    def start(self) -> None:
+        """Do nothing: the supervisor has told that the script runs."""
+
     def complete(self) -> None:
         """Bring everything to the disk; the run is Completed when the script ends well."""
         self.producer.sync()

@@ -7,7 +7,7 @@ from typing import Self
 from runstream import capture, ending, notices, status
 from runstream.handle import Handle
 from runstream_schemas.errors import JournalUnavailable
-from runstream_schemas.events import StatusChanged
+from runstream_schemas.events import Created, StatusChanged
 
 
 class Life(Handle):
@@ -29,6 +29,12 @@ class Life(Handle):
         """
         if self._producer is not None:
             self._producer.flush(timeout_seconds)
+
+    def start(self) -> None:
+        """Set the run's status to Running, where another process made it; it ends with this one unless it is ended."""
+        self._append_change(StatusChanged(status.RUNNING))
+        self._status = status.RUNNING
+        ending.watch(self._config, self._id, Created(self._experiment.workspace.name, self._experiment.name))
 
     def complete(self) -> None:
         """End the run as Completed: everything is in the journal and on the disk when this returns."""
