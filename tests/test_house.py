@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -110,7 +111,7 @@ def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
             yield node
 
 
-def run_python(code: str) -> dict[str, object]:
+def run_python(code: str) -> dict[str, Any]:
     """Run *code* in a fresh interpreter and return the JSON object that it prints."""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     answer = json.loads(done.stdout)
