@@ -30,6 +30,7 @@ from runstream_consumer.details import (
     TableDoc,
 )
 from runstream_consumer.family import FamilyReads, RunQuery
+from runstream_consumer.line_search import FoundLine, FoundLines, LineSearch
 from runstream_consumer.literal import Parameters, render
 from runstream_consumer.log_lines import LogPage, LogPiece, LogReads, LogStream
 from runstream_consumer.paired import PairedChart, PairKey
@@ -66,6 +67,8 @@ __all__ = [
     "DeadLetterRow",
     "EventRow",
     "FilterError",
+    "FoundLine",
+    "FoundLines",
     "History",
     "HistoryBusy",
     "HistoryUnreachable",
@@ -137,7 +140,7 @@ def _token(path: Path, address: str) -> str:
         raise HistoryUnreachable(address, f"its token cannot be read from {path}") from error
 
 
-class History(CatalogReads, LogReads, FamilyReads):
+class History(CatalogReads, LogReads, LineSearch, FamilyReads):
     """
     The history, opened for reading. Threads may share it.
 
@@ -240,6 +243,8 @@ class History(CatalogReads, LogReads, FamilyReads):
         page_size: int = 100,
         metrics: Sequence[str] = (),
         workspace: str | None = None,
+        include_children: bool = True,
+        include_archived: bool = False,
     ) -> RunPage:
         """
         Return one page of runs.
@@ -252,6 +257,8 @@ class History(CatalogReads, LogReads, FamilyReads):
             page: from 1.
             page_size: rows a page.
             metrics: whose figures each row brings along.
+            include_children, include_archived: whether runs that belong to another one, or are hidden, are among them;
+                a filter on parent_run_id, or on archived, says so itself.
 
         Raises:
             FilterError: a term of the filter, or the sort, means nothing.
@@ -266,6 +273,8 @@ class History(CatalogReads, LogReads, FamilyReads):
             page=page,
             page_size=page_size,
             metrics=metrics,
+            include_children=include_children,
+            include_archived=include_archived,
         )
 
     def run(self, run_id: str) -> RunRow:

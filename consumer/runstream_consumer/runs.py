@@ -92,12 +92,14 @@ class RunPage:
         total: runs that match, over all pages.
         counts_by_status: of the runs that match if no status were asked for.
         experiments: every experiment of the workspace, sorted.
+        n_children: run id -> children, of the rows that have any.
     """
 
     rows: list[RunRow]
     total: int
     counts_by_status: dict[str, int]
     experiments: list[str]
+    n_children: Mapping[str, int] = field(default_factory=dict)
 
 
 _FIELDS = ", ".join(
@@ -138,6 +140,8 @@ def run_page(
     page: int,
     page_size: int,
     metrics: Sequence[str],
+    include_children: bool,
+    include_archived: bool,
 ) -> RunPage:
     """
     Read one page of runs.
@@ -147,7 +151,7 @@ def run_page(
     """
     terms = parse(text)
     inside = [] if workspace is None else [f"r.workspace = {literal(workspace)}"]
-    wanted = _conditions(terms, experiment)
+    wanted = _conditions(terms, experiment, include_children, include_archived)
     statuses = f"WHERE r.status IN {_tuple(status)}" if status else ""
     order, join = sort_expression(sort)
     statement = f"""
@@ -161,8 +165,8 @@ shown AS MATERIALIZED (
 )
 SELECT (SELECT sum(1) FROM counted), (SELECT list({{'s': status, 'n': n}}) FROM
            (SELECT status, sum(1)::BIGINT AS n FROM matched GROUP BY 1)),
-       (SELECT list(DISTINCT experiment) FROM known), {_details("shown", "place", metrics)}"""
-    total, counts, experiments, *details = access.run(statement, lambda cursor: cursor.fetchall())[0]
+       (SELECT list(DISTINCT experiment) FROM known), {_CHILDREN}, {_details("shown", "place", metrics)}"""
+    total, counts, experiments, children, *details = access.run(statement, lambda cursor: cursor.fetchall())[0]
     if not total:
         _check_keys(access, terms)
     return RunPage(
@@ -170,13 +174,23 @@ SELECT (SELECT sum(1) FROM counted), (SELECT list({{'s': status, 'n': n}}) FROM
         total=int(total or 0),
         counts_by_status={row["s"]: row["n"] for row in counts or ()},
         experiments=sorted(experiments or ()),
+        n_children={row["r"]: row["n"] for row in children or ()},
     )
 
 
-def _conditions(terms: Sequence[Term], experiment: str | None) -> list[str]:
+_CHILDREN = """(SELECT list({'r': parent_run_id, 'n': n}) FROM (
+           SELECT parent_run_id, sum(1)::BIGINT AS n FROM known
+           WHERE parent_run_id IN (SELECT run_id FROM shown) GROUP BY 1))"""
+
+
+def _conditions(
+    terms: Sequence[Term], experiment: str | None, include_children: bool, include_archived: bool
+) -> list[str]:
     wanted = [condition(term) for term in terms]
-    if not any(term.key == "archived" for term in terms):
+    if not include_archived and not any(term.key == "archived" for term in terms):
         wanted.append("NOT r.archived")
+    if not include_children and not any(term.column == "parent_run_id" for term in terms):
+        wanted.append("r.parent_run_id IS NULL")
     if experiment is not None:
         wanted.append(f"r.experiment = {literal(experiment)}")
     return wanted
