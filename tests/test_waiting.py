@@ -165,7 +165,7 @@ class Told:
     """A history that tells a run's statuses one after the other, or cannot be reached."""
 
     def __init__(self, run: Run, *told: str | Exception) -> None:
-        with run._reader()._history() as history:
+        with run._reader().history() as history:
             self._row = history.run(run.id)
         self._told = list(told)
 
@@ -185,7 +185,8 @@ class Told:
             raise told
         return replace(self._row, status=told)
 
-    def _history(self) -> Told:
+    def history(self) -> Told:
+        """Itself: it is reader and history in one."""
         return self
 
 

@@ -17,7 +17,16 @@ from runstream_schemas.ids import check_name
 from runstream_schemas.topics import Topic
 
 if TYPE_CHECKING:
-    from runstream_consumer.history import ArtifactRow, ExperimentRow, History, ModelFileRow, ModelRow, RunRow
+    from runstream_consumer.history import (
+        ArtifactRow,
+        ExperimentRow,
+        History,
+        LogPage,
+        ModelFileRow,
+        ModelRow,
+        RunQuery,
+        RunRow,
+    )
 
 # The one door to the consumer: other modules take the names of its rows, too, from here.
 __all__ = [
@@ -29,8 +38,10 @@ __all__ = [
     "ArtifactRow",
     "ExperimentRow",
     "History",
+    "LogPage",
     "ModelFileRow",
     "ModelRow",
+    "RunQuery",
     "RunRow",
 ]
 
@@ -61,7 +72,7 @@ class Reader:
         """Return metric -> value, list, or columns, in the order logged; of one metric when *name* is given."""
         if name is not None:
             check_name("metric", name)
-        with self._history() as history:
+        with self.history() as history:
             found = history.metrics(self._run_id, name)
             if not found:
                 history.run(self._run_id)  # raises for a run that nobody knows
@@ -77,7 +88,7 @@ class Reader:
 
     def row(self) -> RunRow:
         """Return everything that the history says about the run itself."""
-        with self._history() as history:
+        with self.history() as history:
             return history.run(self._run_id)
 
     def file_names(self) -> list[str]:
@@ -87,7 +98,7 @@ class Reader:
     def download(self, name: str, target: Path) -> Path:
         """Write one of the run's files to *target* (into it, when it is a folder) and return where it is."""
         name = paths.checked(name)
-        with self._history() as history:
+        with self.history() as history:
             row = history.artifact(self._run_id, name)
         place = target / name.rpartition("/")[2] if target.is_dir() else target
         self._save(row, place)
@@ -112,7 +123,7 @@ class Reader:
 
     def files(self, *, contents: bool = False) -> Sequence[ArtifactRow]:
         """Return the run's files by name, the newest version of each; with their bytes if *contents*."""
-        with self._history() as history:
+        with self.history() as history:
             found = history.artifacts(self._run_id, contents=contents)
             if not found:
                 history.run(self._run_id)  # raises for a run that nobody knows
@@ -123,7 +134,7 @@ class Reader:
             artifacts.save_as(source, place, row.sha256, row.size_bytes)
 
     @contextmanager
-    def _history(self) -> Iterator[History]:
+    def history(self) -> Iterator[History]:
         """Open the history once it covers what this process wrote to the run."""
         written = self._written()
         with opened(self._config, "reading a run back") as history:

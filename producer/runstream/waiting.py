@@ -11,7 +11,7 @@ from runstream.handle import Handle
 from runstream_schemas.errors import ActivityFailed, WaitInterrupted
 
 if TYPE_CHECKING:
-    from runstream_consumer.history import RunRow
+    from runstream.reading import RunRow
 
 
 class Waiting(Handle):
@@ -63,18 +63,18 @@ class Waiting(Handle):
             inputDatasets, outputDatasets, runDefinition (what was submitted), logFiles (stream -> address on the run's
             page), submittedBy; and error, if it has one. Raises as get_metrics() does.
         """
-        from runstream import run_details
+        from runstream import details
 
-        with self._reader()._history() as history:
-            found = run_details.addresses(history, self._id, self.get_portal_url())
-            return run_details.details(history.run(self._id), found)
+        with self._reader().history() as history:
+            found = details.addresses(history, self._id, self.get_portal_url())
+            return details.facts(history.run(self._id), found)
 
     def get_details_with_logs(self) -> dict[str, Any]:
         """Read what get_details() gives, where logFiles holds the text of each stream. Raises as get_metrics() does."""
-        from runstream import run_details
+        from runstream import details
 
-        with self._reader()._history() as history:
-            return run_details.details(history.run(self._id), run_details.texts(history, self._id))
+        with self._reader().history() as history:
+            return details.facts(history.run(self._id), details.texts(history, self._id))
 
     def get_all_logs(self, destination: str | os.PathLike[str] | None = None) -> list[str]:
         """
@@ -90,12 +90,12 @@ class Waiting(Handle):
             OSError: one cannot be written.
             RunNotFound, NotYetFolded, HistoryUnreachable, ExtraMissing: as get_metrics() does.
         """
-        from runstream import run_details
+        from runstream import details
 
         folder = Path(self._id if destination is None else destination)
-        with self._reader()._history() as history:
+        with self._reader().history() as history:
             history.run(self._id)  # raises for a run that nobody knows
-            return run_details.write_logs(history, self._id, folder)
+            return details.write_logs(history, self._id, folder)
 
     def get_detailed_status(self) -> dict[str, str | None]:
         """Read the run's status, and why it has it where that is known. Raises as get_metrics() does."""

@@ -11,8 +11,7 @@ from runstream import console, status
 from runstream_schemas.errors import HistoryBusy, HistoryUnreachable
 
 if TYPE_CHECKING:
-    from runstream.reading import Reader
-    from runstream_consumer.history import History, LogPage, RunRow
+    from runstream.reading import History, LogPage, Reader, RunRow
 
 FIRST_PAUSE_S: Final = 0.05
 LONGEST_PAUSE_S: Final = 2.0
@@ -104,7 +103,7 @@ def to_end(reader: Reader, run_id: str, is_over: Callable[[str], bool], show: Sh
         HistoryUnreachable, HistoryBusy: the history was out of reach for longer than that.
     """
     pause_s, heard_s = FIRST_PAUSE_S, time.monotonic()
-    with reader._history() as history:
+    with reader.history() as history:
         while True:
             began_s = time.monotonic()
             try:

@@ -12,13 +12,13 @@ from urllib.parse import quote
 from runstream import paths
 
 if TYPE_CHECKING:
-    from runstream_consumer.history import History, RunRow
+    from runstream.reading import History, RunRow
 
 DEFINITION = "runstream.definition"
 """The property that holds what was submitted, as JSON."""
 
 
-def details(row: RunRow, log_files: dict[str, str]) -> dict[str, Any]:
+def facts(row: RunRow, log_files: dict[str, str]) -> dict[str, Any]:
     """
     Return the facts of a run; `error` is there only if it has one.
 
