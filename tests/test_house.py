@@ -36,7 +36,6 @@ ALLOWED: dict[str, dict[str, tuple[str, ...]]] = {
         # The lazy doors to what an extra installs.
         "runstream_consumer": ("reading.py", "cli"),
         "runstream_dashboard": ("cli",),
-        "fsspec": ("artifacts.py",),
         "pathspec": ("ignore.py",),
         "crc32c": ("cli",),
     },
@@ -66,13 +65,31 @@ ALLOWED: dict[str, dict[str, tuple[str, ...]]] = {
 }
 
 
+# Types alone may be named everywhere: what reading gives is passed on by those who ask for it.
+TYPES_OF = {"runstream": "runstream_consumer.history."}
+
+
 def imports(path: Path) -> Iterator[tuple[int, str]]:
     """Yield (line, dotted module) of every absolute import of a file, those inside functions too."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    tree = ast.parse(path.read_text())
+    typed = {id(node) for block in ast.walk(tree) if is_for_types(block) for node in ast.walk(block)}
+    for node in ast.walk(tree):
+        if id(node) in typed and names_types_of(node, TYPES_OF.get(package_of(path), "")):
+            continue
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
             yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
+
+
+def is_for_types(node: ast.AST) -> bool:
+    """Tell whether a statement is `if TYPE_CHECKING:`, which runs nothing."""
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+
+
+def names_types_of(node: ast.AST, module: str) -> bool:
+    """Tell whether a statement imports names of one module."""
+    return bool(module) and isinstance(node, ast.ImportFrom) and f"{node.module}." == module
 
 
 def package_of(path: Path) -> str:
