@@ -67,7 +67,7 @@ class EventLog:
     def read_all(self, topic: str) -> list[Any]:
         """Every record of a topic, by partition and offset."""
         consumer = KafkaConsumer(**self.options, auto_offset_reset="earliest", enable_auto_commit=False)
-        partitions = [TopicPartition(topic, n) for n in range(N_PARTITIONS)]
+        partitions = [TopicPartition(topic, n) for n in sorted(consumer.partitions_for_topic(topic) or ())]
         consumer.assign(partitions)
         consumer.seek_to_beginning()
         ends = consumer.end_offsets(partitions)
