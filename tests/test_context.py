@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from runstream import Experiment, Run, Workspace, context
-from runstream_schemas.errors import RunEnvironmentMissing, RunNotFound
+from runstream_schemas.errors import InvalidName, RunEnvironmentMissing, RunNotFound
 from tests.scripts import ROOT
 from tests.submitted import ended, folder, submit
 
@@ -146,6 +146,13 @@ def test_a_run_can_be_insisted_on() -> None:
     with pytest.raises(RunEnvironmentMissing, match="RUNSTREAM_RUN_ID is not set"):
         Run.get_context(allow_offline=False)
     assert context._current is None
+
+
+def test_an_id_that_cannot_be_one_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable with nonsense in it raises where the run is asked for."""
+    monkeypatch.setenv("RUNSTREAM_RUN_ID", "../x")
+    with pytest.raises(InvalidName, match=r"\.\./x"):
+        Run.get_context()
 
 
 def test_a_run_that_nobody_submitted_is_not_invented(monkeypatch: pytest.MonkeyPatch) -> None:

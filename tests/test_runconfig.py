@@ -87,6 +87,8 @@ def test_configurations_are_copied_and_pickled(tmp_path: Path) -> None:
         ("communicator", "Mpi", "Mpi"),
         ("environment.docker.enabled", True, "Docker"),
         ("environment.docker.base_image", "an-image", "Docker"),
+        ("docker.use_docker", True, "Docker"),
+        ("docker", True, "Docker"),
     ],
 )
 def test_what_is_out_of_scope_says_so(field: str, value: object, what: str) -> None:
@@ -99,6 +101,7 @@ def test_what_is_out_of_scope_says_so(field: str, value: object, what: str) -> N
         setattr(target, name, value)
     assert raised.value.instead
     setattr(target, name, {"target": "local", "node_count": 1, "framework": "Python"}.get(name))
+    assert getattr(target, name) != value
 
 
 @pytest.mark.parametrize("name", ["distributed_job_config", "resume_from", "docker_runtime_config"])
@@ -212,6 +215,7 @@ def test_an_interpreter_and_variables_reach_the_script(tmp_path: Path, monkeypat
     link.symlink_to(sys.executable)
     monkeypatch.setenv("MINE", "inherited")
     monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
+    monkeypatch.setitem(sys.modules, "ipykernel", sys)  # whose own settings a script has no use for
     configuration = user_managed()
     configuration.environment.python.interpreter_path = str(link)
     configuration.environment.environment_variables = {"A": "1", "B": "1"}
@@ -310,6 +314,78 @@ def test_an_environment_is_read_from_a_requirements_file(tmp_path: Path) -> None
     assert (packages.pip_options, packages.requirements()) == (["--pre"], ["-e ./mine", "numpy==2.1"])
     with pytest.raises(InvalidName):
         Environment("")
+
+
+CONDA_FILE = """
+# made by hand
+name: mine
+channels:
+  - conda-forge
+dependencies:
+  - python=3.11
+  - numpy=2.1  # fast
+  - "pandas>=2"
+  - pip
+  - pip:
+    - requests
+    - ./local
+  - scipy
+prefix: /opt/envs/mine
+"""
+
+
+def test_an_environment_is_read_from_condas_file(tmp_path: Path) -> None:
+    """Packages of conda and of pip, and the Python's version, are taken; what is written is read again."""
+    (tmp_path / "environment.yml").write_text(CONDA_FILE)
+    packages = Environment.from_conda_specification("mine", tmp_path / "environment.yml").python.conda_dependencies
+    assert (packages.python_version, packages.pip_packages) == ("3.11", ["requests", "./local"])
+    assert packages.requirements() == ["./local", "numpy==2.1.*", "pandas>=2", "requests", "scipy"]
+    assert packages.save_to_file(tmp_path) == "conda.yml"
+    again = CondaDependencies(tmp_path / "conda.yml")
+    assert (again.requirements(), again.python_version) == (packages.requirements(), "3.11")
+
+
+@pytest.mark.parametrize("text", ["dependencies: [numpy]\n", "dependencies:\n  numpy\n", "dependencies:\n  - \n"])
+def test_a_file_that_is_no_condas_is_refused(text: str, tmp_path: Path) -> None:
+    """A line that is no package is named, with its file."""
+    (tmp_path / "environment.yml").write_text(text)
+    with pytest.raises(InvalidConfiguration, match=r"environment\.yml"):
+        CondaDependencies(tmp_path / "environment.yml")
+
+
+def test_a_configuration_is_saved_and_loaded(tmp_path: Path) -> None:
+    """Every field comes back from the file, by its path or by folder and name."""
+    saved = user_managed()
+    saved.script, saved.arguments = "train.py", ["--alpha", 0.5]
+    saved.environment_variables = {"A": "1"}
+    saved.environment.python.conda_dependencies = CondaDependencies.create(
+        pip_indexurl="https://example.org", pip_packages=["a"], conda_packages=["b=1"], python_version="3.11"
+    )
+    saved.history.directories_to_watch = []
+    path = saved.save(tmp_path, "mine")
+    assert path == str(tmp_path / ".azureml" / "mine.runconfig")
+    for loaded in (RunConfiguration.load(path), RunConfiguration.load(tmp_path, "mine")):
+        assert repr(loaded.history) == repr(saved.history)
+        assert (loaded.script, loaded.arguments, loaded.variables()) == ("train.py", ["--alpha", 0.5], {"A": "1"})
+        python = loaded.environment.python
+        assert (python.user_managed_dependencies, python.interpreter_path) == (True, "python")
+        packages = python.conda_dependencies
+        assert (packages.requirements(), packages.python_version) == (["a", "b==1.*"], "3.11")
+        assert packages.pip_options == ["--index-url https://example.org"]
+
+
+def test_a_wrong_file_is_told(tmp_path: Path) -> None:
+    """No file, other text, and a misspelt field are errors of their own."""
+    with pytest.raises(FileNotFoundError, match=r"mine\.runconfig"):
+        RunConfiguration.load(tmp_path, "mine")
+    path = Path(RunConfiguration().save(tmp_path, "mine"))
+    path.write_text(path.read_text().replace('"script"', '"skript"'))
+    with pytest.raises(UnknownAttribute, match="did you mean 'script'"):
+        RunConfiguration.load(path)
+    for text in ("script: train.py\n", "[]", "{}"):
+        path.write_text(text)
+        with pytest.raises(InvalidConfiguration, match=r"mine\.runconfig"):
+            RunConfiguration.load(path)
 
 
 def test_relative_interpreters_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -68,6 +68,16 @@ def test_the_whole_chain_is_kept() -> None:
     assert "KeyError" in told.traceback
 
 
+def test_colours_are_left_out() -> None:
+    """Python 3.13 colours tracebacks where it is told to; type, message and traceback are plain."""
+    text = (
+        'Traceback (most recent call last):\n  File \x1b[35m"x"\x1b[0m\n\x1b[1mValueError\x1b[0m: \x1b[35mno\x1b[0m\n'
+    )
+    assert tracebacks.last(text) == tracebacks.Told(
+        "ValueError", "no", 'Traceback (most recent call last):\n  File "x"\nValueError: no\n'
+    )
+
+
 def test_an_old_exception_is_not_the_end() -> None:
     """A traceback that was logged long before the end did not end the program."""
     code = """

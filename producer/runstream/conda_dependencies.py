@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, Final
 
-from runstream import notices
+from runstream import conda_file, notices
 from runstream.strict import Strict
 from runstream_schemas.errors import InvalidConfiguration, PackageUnavailable
 
@@ -48,15 +50,28 @@ class CondaDependencies(Strict):
     What a run's script needs: packages, installed by pip into a virtual environment of their own.
 
     `CondaDependencies.create(...)` makes one from lists. Names that conda gives are translated to pip's.
+
+    Args:
+        conda_dependencies_file_path: a file of conda's, such as environment.yml; its packages are taken.
+
+    Raises:
+        InvalidConfiguration: the file holds something that is no package.
+        OSError: it cannot be read.
     """
 
     __slots__ = ("_conda_packages", "_options", "_pip_packages", "_python_version")
 
-    def __init__(self) -> None:
+    def __init__(self, conda_dependencies_file_path: str | os.PathLike[str] | None = None) -> None:
         self._conda_packages: list[str] = []
         self._pip_packages: list[str] = []
         self._options: list[str] = []
         self._python_version: str | None = None
+        if conda_dependencies_file_path is not None:
+            of_conda, of_pip = conda_file.packages(Path(conda_dependencies_file_path))
+            for package in of_conda:
+                self.add_conda_package(package)
+            for package in of_pip:
+                self.add_pip_package(package)
 
     @classmethod
     def create(
@@ -122,6 +137,8 @@ class CondaDependencies(Strict):
         """
         spec = _line("conda_package", conda_package)
         name, version = _parsed(spec)
+        if name == "pip":
+            return  # it is there anyway
         if name == "python":
             self.set_python_version(version.lstrip("=").removesuffix(".*"))
         else:
@@ -155,6 +172,15 @@ class CondaDependencies(Strict):
     def add_channel(self, channel: str) -> None:
         """Accept a channel of conda's, and say that pip has no use for it."""
         notices.once(("channel", channel), "conda channel %r is not used: packages are installed by pip", channel)
+
+    def serialize_to_string(self) -> str:
+        """Return the packages as the text of a file of conda's."""
+        return conda_file.text(self._conda_packages, self._pip_packages, self._python_version)
+
+    def save_to_file(self, base_directory: str | os.PathLike[str], conda_file_path: str = "conda.yml") -> str:
+        """Write the packages into a file of conda's below *base_directory*; return its path there."""
+        Path(base_directory, conda_file_path).write_text(self.serialize_to_string(), encoding="utf-8")
+        return conda_file_path
 
     def requirements(self) -> list[str]:
         """

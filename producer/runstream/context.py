@@ -14,6 +14,7 @@ from runstream.submission import SCRIPT_RUN
 from runstream.workspace import Workspace
 from runstream_schemas.errors import RunEnvironmentMissing
 from runstream_schemas.events import Created
+from runstream_schemas.ids import check_run_id
 
 RUN_VARIABLE = "RUNSTREAM_RUN_ID"
 
@@ -77,7 +78,7 @@ def joined(experiment: Experiment, run_id: str) -> Joined:
     """Return a submitted run as its script holds it."""
     run = Joined.__new__(Joined)
     created = Created(workspace=experiment.workspace.name, experiment=experiment.name, run_type=SCRIPT_RUN)
-    run._prepare(experiment, run_id, created)
+    run._prepare(experiment, check_run_id(run_id), created)
     run._status = status.RUNNING
     return run
 

@@ -80,10 +80,8 @@ class Descendants:
 
     def poll(self) -> int | None:
         """Return the program's exit status, negative for a signal; None while it runs. Adopted orphans are reaped."""
-        status = self._process.poll()
-        if status is not None:
-            _reap()
-        return status
+        _reap_but(self.pid)
+        return self._process.poll()
 
     def end(self, grace_s: float) -> None:
         """Ask the program, and all that it started, to end; kill what is still there after *grace_s*."""
@@ -142,8 +140,8 @@ def end_group(group: int, grace_s: float) -> None:
             time.sleep(_PAUSE_S)
 
 
-def _reap() -> None:
-    """Take note of adopted processes that have ended; the system keeps them until somebody does."""
+def _reap_but(pid: int) -> None:
+    """Take note of adopted processes that have ended, which the system keeps until somebody does; leave *pid* alone."""
     with suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            continue
+        while (ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) and ended.si_pid != pid:
+            os.waitpid(ended.si_pid, 0)

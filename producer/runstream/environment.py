@@ -63,6 +63,15 @@ class DockerSection(Strict):
             raise OutOfScope(feature="running in a Docker container", instead=NO_CONTAINERS)
 
     @property
+    def use_docker(self) -> bool:
+        """The same as `enabled`."""
+        return False
+
+    @use_docker.setter
+    def use_docker(self, value: Any) -> None:
+        self.enabled = value
+
+    @property
     def base_image(self) -> None:
         """None: no container is ever used."""
         return None
@@ -112,6 +121,19 @@ class Environment(Strict):
                 made.python.conda_dependencies.set_pip_option(text)
             elif text and not text.startswith("#"):
                 made.python.conda_dependencies.add_pip_package(text)
+        return made
+
+    @classmethod
+    def from_conda_specification(cls, name: str, file_path: str | Path) -> Environment:
+        """
+        Return an environment with the packages that a file of conda's lists, such as environment.yml.
+
+        Raises:
+            InvalidConfiguration: the file holds something that is no package.
+            OSError: it cannot be read.
+        """
+        made = cls(name)
+        made.python.conda_dependencies = CondaDependencies(file_path)
         return made
 
     def check(self) -> None:

@@ -61,16 +61,25 @@ def sources(folder: Path, without: Collection[Path] = ()) -> Iterator[Source]:
     todo = [""]
     while todo:
         inside = todo.pop()
+        for entry in _entries(folder, inside):
+            path = f"{inside}/{entry.name}" if inside else entry.name
+            if entry.name in NEVER or (not inside and entry.name in RESULTS and entry.is_dir()):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                if not ignored(f"{path}/") and Path(entry.path).resolve() not in without:
+                    todo.append(path)
+            elif not ignored(path):
+                yield _source(path, Path(entry.path), root)
+
+
+def _entries(folder: Path, inside: str) -> list[os.DirEntry[str]]:
+    """Return what lies in a folder of the folder."""
+    try:
         with os.scandir(folder / inside) as entries:
-            for entry in entries:
-                path = f"{inside}/{entry.name}" if inside else entry.name
-                if entry.name in NEVER or (not inside and entry.name in RESULTS and entry.is_dir()):
-                    continue
-                if entry.is_dir(follow_symlinks=False):
-                    if not ignored(f"{path}/") and Path(entry.path).resolve() not in without:
-                        todo.append(path)
-                elif not ignored(path):
-                    yield _source(path, Path(entry.path), root)
+            return list(entries)
+    except OSError as error:
+        hint = f"; name it in {IGNORE_FILES[0]} to leave it out" if inside else ""
+        raise SnapshotFailed(str(folder), f"{inside + '/'!r} cannot be read: {error.strerror}{hint}") from error
 
 
 def _source(path: str, file: Path, root: Path) -> Source:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from runstream.conda_dependencies import CondaDependencies
-from runstream.environment import Environment, check_variables
+from runstream.environment import DockerSection, Environment, check_variables
 from runstream.strict import Strict
 from runstream_schemas.errors import InvalidConfiguration, OutOfScope
 
@@ -104,6 +106,16 @@ class RunConfiguration(Strict):
         check_local(value)
 
     @property
+    def docker(self) -> DockerSection:
+        """The same as `environment.docker`, which refuses containers."""
+        section: DockerSection = self.environment.docker
+        return section
+
+    @docker.setter
+    def docker(self, value: Any) -> None:
+        self.environment.docker.use_docker = getattr(value, "use_docker", value)
+
+    @property
     def node_count(self) -> int:
         """Always 1."""
         return 1
@@ -133,6 +145,36 @@ class RunConfiguration(Strict):
         if value not in (None, "None"):
             instead = "let the script start its workers, as torchrun or mpirun do; each joins by Run.get_context()"
             raise OutOfScope(feature=f"communicator {value!r}", instead=instead)
+
+    def save(self, path: str | os.PathLike[str] = ".", name: str = "local") -> str:
+        """
+        Write the configuration to `.azureml/NAME.runconfig` below *path*; return where it is.
+
+        Raises:
+            InvalidConfiguration: a field cannot be used.
+            OSError: it cannot be written.
+        """
+        from runstream import runconfig_file
+
+        return str(runconfig_file.save(self, Path(path), name))
+
+    @staticmethod
+    def load(path: str | os.PathLike[str], name: str | None = None) -> RunConfiguration:
+        """
+        Read a configuration that save() wrote.
+
+        Args:
+            path: of the file, or of the folder that was given to save().
+            name: of the configuration, where *path* is a folder.
+
+        Raises:
+            FileNotFoundError: there is none.
+            InvalidConfiguration: the file holds something else, or a value that cannot be used.
+            UnknownAttribute: it holds a field that there is not.
+        """
+        from runstream import runconfig_file
+
+        return runconfig_file.load(Path(path), name)
 
     def variables(self) -> dict[str, str]:
         """Return the environment variables that the script gets besides those of the process that submits."""

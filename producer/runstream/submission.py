@@ -36,8 +36,8 @@ DEFINITION: Final = "runstream.definition"
 MAX_SHOWN: Final = 200
 """Words of a command, and characters of each, that the definition shows."""
 
-# Set by a notebook for its own kernel; a script would draw its figures into nowhere.
-_OF_NOTEBOOKS: Final = ("MPLBACKEND", "JPY_PARENT_PID", "JPY_SESSION_NAME")
+# Set by a notebook's kernel for itself: a script would draw its figures into nowhere, and colour its log.
+_OF_KERNELS: Final = ("MPLBACKEND", "FORCE_COLOR", "CLICOLOR_FORCE", "CLICOLOR", "JPY_PARENT_PID", "JPY_SESSION_NAME")
 _OF_PYTHON: Final = ("PYTHONPATH", "PYTHONHOME")
 
 
@@ -189,8 +189,9 @@ def _environment(
 ) -> dict[str, str]:
     """Return every variable of the script: those of this process, the configured ones, and who it is."""
     theirs = dict(os.environ)
-    for name in _OF_NOTEBOOKS:
-        theirs.pop(name, None)
+    if "ipykernel" in sys.modules:
+        for name in _OF_KERNELS:
+            theirs.pop(name, None)
     if not submitted.run_config.environment.python.user_managed_dependencies:
         for name in _OF_PYTHON:
             theirs.pop(name, None)

@@ -83,7 +83,10 @@ class Supervisor:
         except Exception as error:  # noqa: BLE001 - the process's edge: a run must not stay Running because of us
             traceback.print_exc()
             change = status.failed(error, "SupervisorError")
-        self._capture.stop()
+        try:
+            self._capture.stop()
+        except Exception:  # noqa: BLE001 - the same edge: the run's end counts more than the last of its files
+            traceback.print_exc()
         if not self._is_told:
             self._run._append_change(self._end or change)
         self._run.producer.close()
@@ -155,19 +158,20 @@ class Supervisor:
             Its exit status, and the last of its stdout and stderr.
         """
         program = Descendants(words, self._folder.code, environment)
-        self._folder.note_process(program.pid)
-        write = self._capture.scribe.write if "console" in self._config.settings.capture else None
-        pipes = (program.stdout, stream or "stdout"), (program.stderr, stream or "stderr")
-        printed = [Printed(pipe, name, write) for pipe, name in pipes]
-        if stream is None:
-            self._run._append_change(StatusChanged(status.RUNNING))
-        while (code := program.poll()) is None:
-            self._hear(self._listener.wait(max(0.0, min(_LOOK_S, self._until_s - time.monotonic()))))
-            if self._end is not None:
-                program.end(self._config.settings.cancel_wait_s)
-        program.end(self._config.settings.cancel_wait_s)
+        try:
+            self._folder.note_process(program.pid)
+            write = self._capture.scribe.write if "console" in self._config.settings.capture else None
+            pipes = (program.stdout, stream or "stdout"), (program.stderr, stream or "stderr")
+            printed = [Printed(pipe, name, write) for pipe, name in pipes]
+            if stream is None:
+                self._run._append_change(StatusChanged(status.RUNNING))
+            while program.poll() is None and self._end is None:
+                self._hear(self._listener.wait(max(0.0, min(_LOOK_S, self._until_s - time.monotonic()))))
+        finally:
+            program.end(self._config.settings.cancel_wait_s)
         output, complaints = (each.end(PIPE_WAIT_S) for each in printed)
-        return code, output, complaints
+        code = program.poll()
+        return -signal.SIGKILL if code is None else code, output, complaints
 
     # Being asked to stop.
 

@@ -8,6 +8,7 @@ from typing import Final
 
 _HEAD: Final = re.compile(r"^( {2}\+ Exception Group )?Traceback \(most recent call last\):[ ]*\n", re.MULTILINE)
 _ERROR: Final = re.compile(r"([A-Za-z_][\w.]*)(?:: ?(.*))?")
+_COLOR: Final = re.compile(r"\x1b\[[0-9;]*m")
 _GROUPED: Final = "  | "
 # A SyntaxError of the script itself has no head.
 _HEADLESS: Final = re.compile(
@@ -31,7 +32,8 @@ class Told:
 
 
 def last(text: str) -> Told | None:
-    """Return the exception at the end of *text*; None when it does not end in one."""
+    """Return the exception at the end of *text*, which may be coloured; None when it does not end in one."""
+    text = _COLOR.sub("", text)
     heads = list(_HEAD.finditer(text))
     if not heads:
         headless = list(_HEADLESS.finditer(text))
