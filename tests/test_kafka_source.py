@@ -13,7 +13,7 @@ from runstream_consumer.kafka_source import KafkaSource
 from runstream_consumer.source import Position
 from runstream_schemas.errors import BrokerUnreachable
 from runstream_schemas.topics import Topic, topic_name
-from tests.broker import CLUSTER_ID, Broker, GivenBroker, admin, free_port
+from tests.broker import CLUSTER_ID, Broker, GivenBroker, admin, change_config, free_port
 from tests.kafka_log import EventLog, drain, options_of, positions_after
 from tests.waiting import until
 
@@ -189,3 +189,18 @@ def test_positions_of_another_prefix_are_left_alone(log: EventLog) -> None:
 
     source.close()
     assert [r.partition for r in records] == [f"{log.tags}/0"]
+
+
+def test_a_topic_that_forgets_is_told_with_its_date(log: EventLog) -> None:
+    """While reading goes on, finite retention is seen, and the moment from which the history cannot be rebuilt."""
+    log.put(log.tag_events(2))
+    change_config(log.servers, log.tags, {"retention.ms": str(7 * 86_400_000)})
+    source = log.source()
+
+    (found,) = until(lambda: source.shortfalls, what="the topic's retention")
+
+    source.close()
+    stamp_s = log.read_all(log.tags)[0].timestamp / 1000
+    assert found.topic == log.tags
+    assert found.from_s == pytest.approx(stamp_s + 7 * 86_400)
+    assert "the history cannot be rebuilt from it" in found.text

@@ -10,6 +10,7 @@ import pytest
 from runstream_consumer.history import MetricInfo, MetricStat, PipelineFacts, RunRow, Watermark
 from runstream_consumer.pipeline import PartitionFacts
 from runstream_dashboard import formats, pipeline_tables, tables
+from runstream_schemas.topic_facts import Shortfall
 
 NOW = dt.datetime(2026, 1, 2, tzinfo=dt.UTC)
 
@@ -78,3 +79,28 @@ def test_shrunk_journals_are_listed_with_both_places() -> None:
     )
 
     assert pipeline_tables.shrunk_table(facts).to_dict("records") == [{"Journal": "p1", "Folded": 7, "Ends at": 3}]
+
+
+@pytest.mark.parametrize(
+    ("from_s", "told"),
+    [
+        ((1_790_000_000.0, 1_780_000_000.0), "from 2026-05-28 20:26 UTC this history cannot be rebuilt"),
+        ((1_790_000_000.0, 0.0), "this history cannot be rebuilt from it any more"),
+        ((None,), "one day this history cannot be rebuilt"),
+    ],
+)
+def test_a_log_that_forgets_is_told_with_the_first_date(from_s: tuple[float | None, ...], told: str) -> None:
+    """The earliest of the topics' dates counts; what has gone already comes before any date."""
+    mark = Watermark(1, NOW, 1, 0.0, 0, "kafka", "live")
+    lacks = [Shortfall("a_b", "a_b keeps events", at) for at in from_s]
+    facts = PipelineFacts(mark, None, 0.0, 0.0, 0, 0, [], [], None, None, None, {}, {}, [], lacks)
+
+    text = pipeline_tables.shortfall_text(facts)
+
+    assert told in text
+    assert text.count("- a\\_b keeps events") == len(from_s)
+
+
+def test_logged_text_is_not_markup() -> None:
+    """A picture in a message would make the browser fetch it."""
+    assert formats.plain("![x](http://a/b)\n:red[y] $z$ ok_1") == (r"\!\[x\]\(http\:\/\/a\/b\) \:red\[y\] \$z\$ ok\_1")

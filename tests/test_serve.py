@@ -21,6 +21,7 @@ from runstream_consumer.source import Lag
 from runstream_consumer.store import Store
 from runstream_schemas.errors import ConfigError, HistoryUnreachable, StatementFailed
 from runstream_schemas.home import Home
+from runstream_schemas.topic_facts import Shortfall
 from tests.waiting import until
 
 
@@ -174,7 +175,8 @@ def test_a_taken_port_is_an_error_that_names_it(store: Store, home: Home) -> Non
 
 def test_the_pulse_tells_how_far_behind_the_fold_is(server: serve.Server, home: Home) -> None:
     """What the consumer tells about its lag and its journals is part of every reader's watermark and pipeline facts."""
-    server.tell([Lag("p", 3, 10, 4.5), Lag("q", 1, 2, 0.5)], {"short": 7})
+    soon = Shortfall("t", "t keeps events for 7 days", 1_790_000_000.0)
+    server.tell([Lag("p", 3, 10, 4.5), Lag("q", 1, 2, 0.5)], {"short": 7}, [soon])
     with connect(home.root) as past:
         mark, facts = past.watermark(), past.pipeline()
 
@@ -182,6 +184,7 @@ def test_the_pulse_tells_how_far_behind_the_fold_is(server: serve.Server, home: 
     assert facts.lag[-1][1] == 4.5
     assert facts.consumer["process"] == os.getpid()
     assert facts.shrunk == {"short": 7}
+    assert facts.shortfalls == [soon]
     assert facts.database_bytes == home.history_path.stat().st_size
 
 

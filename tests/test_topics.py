@@ -10,9 +10,10 @@ from kafka import TopicPartition
 from kafka.errors import KafkaError, PolicyViolationError
 
 from runstream import topics
-from runstream.topics import Finding, TopicFacts, judge
+from runstream.topics import Finding, judge
 from runstream_schemas.broker import connect, explained
 from runstream_schemas.errors import BrokerMismatch, BrokerUnreachable, TopicMissing, TopicTooSmall
+from runstream_schemas.topic_facts import TopicFacts, describe
 from runstream_schemas.topics import PARTITIONS, Topic, dead_letter_name, topic_name
 from tests.broker import Broker, GivenBroker, admin, change_config, free_port
 from tests.kafka_log import N_PARTITIONS, EventLog, options_of
@@ -101,7 +102,7 @@ def test_created_topics_keep_events_for_ever(log: EventLog) -> None:
     names = [topic_name(topic, log.prefix) for topic in Topic]
     assert sorted(made) == sorted([*names, *map(dead_letter_name, names)])
     with topics.admin_client(log.options) as client:
-        facts = topics.describe(client, names)
+        facts = describe(client, names)
     for fact in facts.values():
         assert fact is not None
         assert (fact.n_partitions, fact.max_message_bytes, fact.retention_ms, fact.retention_bytes) == (
@@ -121,7 +122,7 @@ def test_creating_again_changes_nothing(log: EventLog) -> None:
 
     assert topics.create(log.options, log.prefix, 5) == []
     with topics.admin_client(log.options) as client:
-        fact = topics.describe(client, [log.tags])[log.tags]
+        fact = describe(client, [log.tags])[log.tags]
     assert fact is not None
     assert fact.n_partitions == N_PARTITIONS
 

@@ -32,6 +32,7 @@ from runstream_schemas.errors import (
     LogTruncated,
     SourceError,
 )
+from runstream_schemas.topic_facts import Shortfall
 from runstream_schemas.topics import Topic, topic_name
 
 _READING: Final = {
@@ -153,6 +154,11 @@ class KafkaSource:
     def away(self) -> BrokerUnreachable | None:
         """Why the broker does not answer at the moment; None while it does."""
         return self._watch.away
+
+    @property
+    def shortfalls(self) -> tuple[Shortfall, ...]:
+        """What keeps the topics from giving the whole history again, as of the last minute."""
+        return self._watch.shortfalls
 
     def lag(self) -> list[Lag]:
         """One row per partition, as of the last look at the broker.

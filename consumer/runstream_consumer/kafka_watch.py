@@ -2,7 +2,7 @@
 
 A topic that was deleted polls empty for ever; one that was created again and has grown past the position is read on
 silently. So a thread of its own asks the broker for topic ids and offsets every few seconds. `Sight` is what it saw,
-`judge` (pure) says whether reading on would hide a loss.
+`judge` (pure) says whether reading on would hide a loss. Once a minute it also asks how long the topics keep events.
 """
 
 from __future__ import annotations
@@ -26,8 +26,10 @@ from runstream_schemas.errors import (
     TopicMissing,
     TopicRecreated,
 )
+from runstream_schemas.topic_facts import Shortfall, describe, shortfalls
 
 LOOK_EVERY_S: Final = 3.0
+RETENTION_EVERY_S: Final = 60.0
 _RETRY_S: Final = 0.5
 _UNKNOWN_TOPIC: Final = 3
 _log = structlog.get_logger(__name__)
@@ -154,6 +156,7 @@ class Watch:
         found: why reading must stop; stays once it is set.
         away: why the broker does not answer, None while it does.
         seen_at_s: when it answered last, on the monotonic clock.
+        shortfalls: what keeps the topics from giving the whole history again; empty where they keep everything.
     """
 
     def __init__(
@@ -163,6 +166,8 @@ class Watch:
         self.found: SourceError | None = None
         self.away: BrokerUnreachable | None = None
         self.seen_at_s = time.monotonic()
+        self.shortfalls: tuple[Shortfall, ...] = ()
+        self._retention_at_s = 0.0
         self._options, self._topics, self._group_id, self._every_s = options, topics, group_id, every_s
         self._client: Any = None
         self._closing = threading.Event()
@@ -225,6 +230,7 @@ class Watch:
             try:
                 sight = self.look()
                 self._write_mirror()
+                self._look_at_retention()
             except Exception as error:  # noqa: BLE001 - this thread's edge: the next look tells more
                 if self._closing.is_set():
                     return
@@ -268,6 +274,25 @@ class Watch:
             # Only lag tools miss it; a cluster's first group makes the broker create its offsets topic first.
             _log.debug("offsets not mirrored", cause=str(error))
             self._mirrored = mirrored | self._mirrored
+
+    def _look_at_retention(self) -> None:
+        from kafka.errors import KafkaError
+
+        now_s = time.monotonic()
+        if now_s < self._retention_at_s:
+            return
+        self._retention_at_s = now_s + RETENTION_EVERY_S
+        try:
+            facts = describe(self._admin(), self._topics)
+        except KafkaError as error:
+            # A login may be allowed to read topics without being shown how they are kept.
+            _log.debug("the topics' retention is not known", cause=str(error))
+            return
+        now_ns = time.time_ns()
+        found = tuple(one for fact in facts.values() if fact is not None for one in shortfalls(fact, now_ns))
+        for text in {one.text for one in found} - {one.text for one in self.shortfalls}:
+            _log.warning(text)
+        self.shortfalls = found
 
     def _admin(self) -> Any:
         from kafka.admin import KafkaAdminClient

@@ -279,7 +279,7 @@ class Consumer:
         shrunk: dict[str, int] = getattr(pipeline.source, "shrunk", {})
         self.monitor.shrunk(shrunk)
         if self._server is not None:
-            self._server.tell(lags, shrunk)
+            self._server.tell(lags, shrunk, getattr(pipeline.source, "shortfalls", ()))
             late = self._server.runaway(RUNAWAY_S)
             if late is not None:
                 seconds = round(late.running_s)

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from runstream_consumer.access import Access
 from runstream_consumer.progress import Watermark, watermark
 from runstream_consumer.runs import utc
+from runstream_schemas.topic_facts import Shortfall
 
 RATE_S = 60
 LAG_S = 600
@@ -55,6 +56,7 @@ class PipelineFacts:
         shrunk: producers whose journals end before what was folded from them, and where; empty without a consumer.
         consumer: what the running consumer tells of itself: process, host, start, versions.
         storage: points per experiment.
+        shortfalls: why Kafka's topics cannot, or soon cannot, give the whole history again; empty without a consumer.
     """
 
     watermark: Watermark
@@ -71,6 +73,7 @@ class PipelineFacts:
     shrunk: Mapping[str, int]
     consumer: Mapping[str, Any]
     storage: list[ExperimentSize]
+    shortfalls: Sequence[Shortfall] = ()
 
 
 _FACTS = f"""
@@ -118,6 +121,7 @@ def pipeline(access: Access) -> PipelineFacts:
         wal_bytes=consumer.pop("wal_bytes", None),
         sealed_at=None if sealed_at is None else utc(sealed_at),
         shrunk=consumer.pop("shrunk", {}),
+        shortfalls=[Shortfall(**one) for one in consumer.pop("shortfalls", [])],
         consumer=consumer,
         storage=[ExperimentSize(**one) for one in storage or ()],
     )

@@ -23,6 +23,7 @@ from runstream_consumer.literal import identifier, literal
 from runstream_consumer.source import Lag
 from runstream_schemas.errors import ConfigError, ExtraMissing
 from runstream_schemas.home import Home, host_name
+from runstream_schemas.topic_facts import Shortfall
 
 LOOPBACK = "127.0.0.1"
 MAX_STATEMENT_CHARACTERS = 200_000
@@ -136,13 +137,14 @@ class Server:
         if info is not None and info.pid == os.getpid() and info.port == self.port:
             self._home.server_json.unlink(missing_ok=True)
 
-    def tell(self, lags: Sequence[Lag], shrunk: Mapping[str, int]) -> None:
+    def tell(self, lags: Sequence[Lag], shrunk: Mapping[str, int], shortfalls: Sequence[Shortfall] = ()) -> None:
         """
         Tell readers how far the fold is behind; call it about once a second, for silence means "stopped".
 
         Args:
             lags: of every partition that is being read.
             shrunk: producers whose journals end before what was folded from them, and where they end.
+            shortfalls: what keeps the log's topics from giving the whole history again.
         """
         now = time.time()
         behind_s = max((lag.behind_s for lag in lags), default=0.0)
@@ -156,6 +158,7 @@ class Server:
             "partitions": [{"partition": lag.partition, "end": lag.end, "behind_s": lag.behind_s} for lag in lags],
             "lag": [(round(now - at, 1), round(seconds, 3)) for at, seconds in self._lag],
             "shrunk": dict(shrunk),
+            "shortfalls": [asdict(one) for one in shortfalls],
             "database_bytes": _size_bytes(path),
             "wal_bytes": _size_bytes(path.with_name(path.name + ".wal")),
             "process": os.getpid(),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import datetime, timedelta
 
 _SECOND = 1
 _MINUTE = 60
 _HOUR = 3600
 _DAY = 86400
+_MARKUP = re.compile(r"[!-/:-@\[-`{-~]")
 
 
 def number(value: float | None) -> str:
@@ -79,6 +81,11 @@ def size(n_bytes: int | None) -> str:
             return f"{value:.0f} {unit}" if unit == "B" or value >= 10 else f"{value:.1f} {unit}"
         value /= 1000
     return f"{value:.0f} TB"
+
+
+def plain(text: str) -> str:
+    """Write text so that Markdown shows it as it is: no link, picture, colour or formula that somebody logged."""
+    return _MARKUP.sub(r"\\\g<0>", " ".join(text.splitlines()))
 
 
 def finite(value: float | None) -> bool:

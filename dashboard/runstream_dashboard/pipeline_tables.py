@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pandas as pd
 
@@ -45,6 +45,22 @@ def shrunk_table(facts: PipelineFacts) -> pd.DataFrame:
             "Ends at": list(facts.shrunk.values()),
         }
     )
+
+
+def shortfall_text(facts: PipelineFacts) -> str:
+    """Return as Markdown why the log cannot, or soon cannot, give the whole history again; empty where it can."""
+    if not facts.shortfalls:
+        return ""
+    dates = [one.from_s for one in facts.shortfalls if one.from_s is not None]
+    first = min(dates, default=None)
+    if first is None:
+        what = "one day this history cannot be rebuilt from it"
+    elif first == 0:
+        what = "this history cannot be rebuilt from it any more"
+    else:
+        what = f"from {datetime.fromtimestamp(first, UTC):%Y-%m-%d %H:%M} UTC this history cannot be rebuilt from it"
+    lines = "".join(f"\n- {formats.plain(one.text)}" for one in facts.shortfalls)
+    return f"**The log does not keep everything: {what}.** Keep the history file.\n{lines}"
 
 
 def letter_table(letters: Sequence[DeadLetterRow]) -> pd.DataFrame:

@@ -6,14 +6,14 @@ Commands and the sender use this; nothing here runs in the training code's threa
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
 
 from runstream_schemas.broker import connect
 from runstream_schemas.errors import TopicMissing, TopicTooSmall
+from runstream_schemas.topic_facts import TopicFacts, describe, shortfalls
 from runstream_schemas.topics import PARTITIONS, Topic, dead_letter_name, topic_name
 
 MESSAGE_BYTES: Final = 1024 * 1024
@@ -31,29 +31,6 @@ _EVENTS: Final = {
 }
 #: A dead letter is a message that was let in once, with headers on top.
 _DEAD_LETTERS: Final = {**_EVENTS, "max.message.bytes": str(2 * MESSAGE_BYTES)}
-
-
-@dataclass(frozen=True, slots=True)
-class TopicFacts:
-    """What the broker says about one topic.
-
-    Attributes:
-        topic_id: changes when the topic is deleted and created again.
-        retention_ms: -1 = for ever.
-        oldest_ns: broker's stamp of the oldest event, None where the topic is empty.
-        n_expired: events that are gone already.
-    """
-
-    name: str
-    topic_id: str
-    n_partitions: int
-    replication_factor: int
-    max_message_bytes: int
-    retention_ms: int
-    retention_bytes: int
-    cleanup_policy: str
-    oldest_ns: int | None
-    n_expired: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,42 +103,6 @@ def _refused(topic: Mapping[str, Any]) -> bool:
     return bool(code)
 
 
-def describe(client: Any, names: Sequence[str]) -> dict[str, TopicFacts | None]:
-    """Look at topics; None for one that does not exist."""
-    from kafka.admin import ConfigResource
-
-    seen = {topic["name"]: topic for topic in client.describe_topics(list(names))}
-    there = [name for name in names if name in seen and seen[name]["error_code"] == 0]
-    resources = [ConfigResource("TOPIC", name, dict.fromkeys(_EVENTS)) for name in there]
-    configs = client.describe_configs(resources, config_filter="all")["topic"] if there else {}
-    facts: dict[str, TopicFacts | None] = dict.fromkeys(names)
-    for name in there:
-        facts[name] = _facts(client, seen[name], {key: row["value"] for key, row in configs[name].items()})
-    return facts
-
-
-def _facts(client: Any, topic: Mapping[str, Any], config: Mapping[str, str]) -> TopicFacts:
-    from kafka import TopicPartition
-    from kafka.admin import OffsetSpec
-
-    partitions = [TopicPartition(topic["name"], p["partition_index"]) for p in topic["partitions"]]
-    firsts = client.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.EARLIEST))
-    oldest = client.list_partition_offsets(dict.fromkeys(partitions, 0))
-    stamps = [row.timestamp for row in oldest.values() if row.timestamp >= 0]
-    return TopicFacts(
-        name=topic["name"],
-        topic_id=str(topic["topic_id"]),
-        n_partitions=len(partitions),
-        replication_factor=min(len(p["replica_nodes"]) for p in topic["partitions"]),
-        max_message_bytes=int(config["max.message.bytes"]),
-        retention_ms=int(config["retention.ms"]),
-        retention_bytes=int(config["retention.bytes"]),
-        cleanup_policy=config["cleanup.policy"],
-        oldest_ns=min(stamps) * 1_000_000 if stamps else None,
-        n_expired=sum(row.offset for row in firsts.values()),
-    )
-
-
 def require(client: Any, prefix: str) -> Terms:
     """Make sure that the broker will take every event, before the first is sent; returns how it takes them.
 
@@ -223,23 +164,8 @@ def _judged(fact: TopicFacts, now_ns: int) -> Iterator[Finding]:
     if fact.cleanup_policy != "delete":
         text = f"{fact.name} has cleanup.policy={fact.cleanup_policy}, which removes events; set it to delete"
         yield Finding("error", fact.name, text)
-    if fact.n_expired:
-        text = f"{fact.name} has lost its first {fact.n_expired:,} events: a rebuild from it is not complete any more"
-        yield Finding("warning", fact.name, text)
-    if fact.retention_ms >= 0:
-        yield Finding("warning", fact.name, _expiry(fact, now_ns))
-    if fact.retention_bytes >= 0:
-        text = f"{fact.name} keeps {fact.retention_bytes:,} bytes a partition (retention.bytes); set it to -1"
-        yield Finding("warning", fact.name, text)
-
-
-def _expiry(fact: TopicFacts, now_ns: int) -> str:
-    start_s = (now_ns if fact.oldest_ns is None else fact.oldest_ns) / 1e9
-    gone = datetime.fromtimestamp(start_s, UTC) + timedelta(milliseconds=fact.retention_ms)
-    return (
-        f"{fact.name} keeps events for {timedelta(milliseconds=fact.retention_ms)} (retention.ms): from "
-        f"{gone:%Y-%m-%d %H:%M} UTC the history cannot be rebuilt from it; set retention.ms=-1"
-    )
+    for lack in shortfalls(fact, now_ns):
+        yield Finding("warning", fact.name, lack.text)
 
 
 def checksums_are_native() -> bool:

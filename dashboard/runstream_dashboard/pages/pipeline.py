@@ -70,6 +70,10 @@ def _warnings(facts: PipelineFacts) -> None:
         with st.container(key="rs-shrunk"):
             st.error(pipeline_tables.SHRUNK, icon=":material/content_cut:")
             st.dataframe(shrunk, hide_index=True, alt="Journals that end before what was folded from them")
+    shortfall = pipeline_tables.shortfall_text(facts)
+    if shortfall:
+        with st.container(key="rs-shortfall"):
+            st.warning(shortfall, icon=":material/event_busy:")
 
 
 def _renewed() -> None:
