@@ -57,6 +57,13 @@ def test_a_record_without_a_key_belongs_to_no_run() -> None:
     assert strange.run_id == "�"
 
 
+def test_a_record_of_the_catalog_belongs_to_no_run() -> None:
+    """There the key is a workspace and a name: it is not taken for a run's id."""
+    record = Record(Topic.CATALOG, "runstream.catalog.v1/3", 7, b"bad", b"ws/net", 1_000)
+
+    assert of_record(record, "decode", "?").run_id is None
+
+
 def test_damage_in_a_journal_keeps_file_and_byte() -> None:
     """Damaged bytes of a journal are found again by segment and offset."""
     stretch = Undecodable("producer", 7, 9, b"junk", "checksum", "0.journal", 512, "run-1")

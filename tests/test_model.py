@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import pickle
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from runstream import Experiment, Model, Run, Workspace
+from runstream import Experiment, Model, Run, Workspace, process
 from runstream_schemas.catalog import CatalogEvent
 from runstream_schemas.errors import (
     InvalidName,
     ModelNotFound,
     ModelPathNotFound,
+    RunNotFound,
     TargetExists,
     TooLarge,
     UnsafePath,
@@ -110,7 +113,7 @@ def test_a_later_upload_does_not_change_a_version(run: Run, tmp_path: Path) -> N
 def test_models_are_listed_newest_first(run: Run, workspace: Workspace) -> None:
     """Model.list() finds versions by name, tag, run and latest, and only those of its workspace."""
     run.register_model("ridge", "outputs/ridge_0.40.pkl", tags={"stage": "test"})
-    run.register_model("ridge", "outputs/ridge_0.40.pkl", tags={"stage": "live"})
+    run.register_model("ridge", "outputs/ridge_0.40.pkl", tags={"stage": "live"}, properties={"alpha": "0.4"})
     run.register_model("lasso", "outputs/net")
 
     def ids(**asked: object) -> list[str]:
@@ -121,6 +124,7 @@ def test_models_are_listed_newest_first(run: Run, workspace: Workspace) -> None:
     assert ids(tags="stage") == ["ridge:2", "ridge:1"]
     assert ids(tags=["stage", ["stage", "test"]]) == ["ridge:1"]
     assert ids(tags={"stage": "live"}) == ["ridge:2"]
+    assert ids(properties=["alpha", ("alpha", "0.4")]) == ["ridge:2"]
     assert ids(run_id=run.id, latest=True) == ["lasso:1", "ridge:2"]
     assert Model.list(Workspace("other")) == []
 
@@ -134,10 +138,61 @@ def test_a_model_is_found_by_name_version_id_and_tag(run: Run, workspace: Worksp
     assert Model(workspace, "ridge", version=1) == first
     assert Model(workspace, id="ridge:1") == first
     assert Model(workspace, "ridge", tags=["stage"]) == first
+    assert Model(workspace, "ridge", None, "stage", None, 1, run.id) == first
     assert Model(workspace, name="ridge", run_id=run.id).version == 2
     again = pickle.loads(pickle.dumps(first))
     assert (again, again.version, hash(again)) == (first, 1, hash(first))
     assert first != second
+
+
+def test_a_model_shows_what_its_object_knows(run: Run, workspace: Workspace) -> None:
+    """Text and table have workspace, name and version, which is not read for that; then the table links to the page."""
+    made = run.register_model("ridge", "outputs/net")
+
+    assert repr(made) == "Model(Workspace: 작업장,\nName: ridge,\nVersion: not read yet)"
+    assert "href" not in made._repr_html_()
+    found = Model(workspace, "ridge")
+    assert repr(found) == "Model(Workspace: 작업장,\nName: ridge,\nVersion: 1)"
+    assert found._repr_html_().count("<td>") == 4
+    assert "/models?workspace=%EC%9E%91" in found._repr_html_()
+
+
+def test_a_run_of_another_process_gives_a_model(home_path: Path, tmp_path: Path, workspace: Workspace) -> None:
+    """A run that another process logged, and that is over, is opened by its id; its files are those in the history."""
+    code = (
+        "from io import BytesIO\nrun.upload_file('outputs/m/a', BytesIO(b'a'))\n"
+        "run.upload_file('outputs/m/b', BytesIO(b'b' * 200_000))\nrun.complete()"
+    )
+    assert scripts.execute(home_path, code).status == 0
+
+    model = Run(Experiment(Workspace(), "script"), "script").register_model("m", "outputs/m")
+
+    place = Path(model.download(tmp_path / "back"))
+    assert (place / "a").read_bytes() == b"a"
+    assert (place / "b").read_bytes() == b"b" * 200_000
+    assert (model.run_id, Model.list(workspace)) == ("script", [])
+    with pytest.raises(RunNotFound, match="nobody"):
+        Run(Experiment(Workspace(), "script"), "nobody").register_model("m", "outputs/m")
+
+
+def test_threads_and_children_register_each_a_version(run: Run, workspace: Workspace, tmp_path: Path) -> None:
+    """Registrations of several threads and of a forked child are all there, each once."""
+    source = tmp_path / "small.txt"
+
+    def register(_: int) -> None:
+        Model.register(workspace, source, "net")
+        run.register_model("net", "outputs/net/config.json")
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(register, range(8)))
+    child = os.fork()
+    if child == 0:
+        register(0)
+        process._finish()
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+
+    assert [model.version for model in Model.list(workspace, "net")] == list(range(18, 0, -1))
 
 
 def test_tags_of_a_version_can_be_changed(run: Run, workspace: Workspace) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from runstream import Experiment, Model, Workspace, config, registry
+from runstream_schemas.codec import decode
 from runstream_schemas.topics import Topic, topic_name
 from tests import scripts
 from tests.broker import Broker, GivenBroker, new_prefix
@@ -122,6 +123,24 @@ def test_what_was_registered_survives_the_death_of_its_process(pipeline: Pipelin
     assert pipeline.rows("SELECT run_id FROM run") == []
     assert pipeline.rows("SELECT run_id FROM dead_letter") == []
     assert pipeline.rows("SELECT sum(1) FROM run_event WHERE run_id = ''") == [(None,)]
+
+
+@pytest.mark.kafka
+def test_what_was_registered_in_an_embedded_home_can_go_to_kafka(
+    home_path: Path, tmp_path: Path, broker: Broker | GivenBroker
+) -> None:
+    """`runstream sync --to-kafka` sends the journals of producers without a run like all others."""
+    (tmp_path / "m.bin").write_bytes(b"one")
+    code = f"from runstream import Model; Model.register(Workspace('ws'), {str(tmp_path / 'm.bin')!r}, 'net')"
+    assert scripts.execute(home_path, code).status == 0
+    prefix = new_prefix()
+    sent = Pipeline(home_path, {"RUNSTREAM_BROKERS": broker.servers, "RUNSTREAM_TOPIC_PREFIX": prefix})
+    sent.command("topics", "create")
+
+    sent.command("sync", "--to-kafka")
+
+    records = EventLog(broker.servers, prefix).read_all(topic_name(Topic.CATALOG, prefix))
+    assert [(record.key, decode(record.value).run_id) for record in records] == [(b"ws/net", "")]
 
 
 @pytest.mark.parametrize("pipeline", [pytest.param("kafka", marks=pytest.mark.kafka)], indirect=True)

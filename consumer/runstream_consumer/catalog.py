@@ -86,6 +86,7 @@ class CatalogReads:
         *,
         version: int | None = None,
         tags: Sequence[Tag] = (),
+        properties: Sequence[Tag] = (),
         run_id: str | None = None,
         registration_id: str | None = None,
         latest: bool = False,
@@ -95,14 +96,15 @@ class CatalogReads:
 
         Args:
             workspace, name, version, run_id, registration_id: only those; None: of all.
-            tags: only those that have all of these tags.
+            tags, properties: only those that have all of these.
             latest: only the highest version of each name, among those that the rest of the arguments leave.
         """
         own = "t.registration_id = m.registration_id"
         asked = {"workspace": workspace, "name": name, "version": version, "run_id": run_id}
         asked["registration_id"] = registration_id
         wanted = [f"m.{column} = {literal(value)}" for column, value in asked.items() if value is not None]
-        wanted += [f"EXISTS (FROM model_tag AS t WHERE {own} {_tag(tag)})" for tag in tags]
+        for view, looked_for in (("model_tag", tags), ("model_property", properties)):
+            wanted += [f"EXISTS (FROM {view} AS t WHERE {own} {_tag(tag)})" for tag in looked_for]
         only = "QUALIFY m.version = max(m.version) OVER (PARTITION BY m.workspace, m.name)" if latest else ""
         pairs = "(SELECT list({{'k': key, 'v': value}} ORDER BY key) FROM {} AS t WHERE {})"
         statement = f"""

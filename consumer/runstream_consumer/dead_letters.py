@@ -19,7 +19,7 @@ from runstream_consumer.kafka_letterbox import Message
 from runstream_consumer.kafka_watch import number_of_partition, topic_of_partition
 from runstream_consumer.source import Record, Undecodable
 from runstream_consumer.store import DeadLetter
-from runstream_schemas.topics import dead_letter_name
+from runstream_schemas.topics import Topic, dead_letter_name
 
 CONNECT: Final = "__connect.errors."
 _STAGES: Final = {"source": "KAFKA_CONSUME", "decode": "VALUE_CONVERTER", "fold": "TASK_PUT"}
@@ -40,12 +40,17 @@ def of_record(record: Record, stage: str, error: Exception | str) -> DeadLetter:
         partition=record.partition,
         position=record.position,
         next_position=record.position + 1,
-        run_id=record.key.decode("utf-8", "replace") or None,
+        run_id=_run_id(record),
         stage=stage,
         error_type="Refused" if isinstance(error, str) else type(error).__name__,
         error_message=str(error),
         value=record.value,
     )
+
+
+def _run_id(record: Record) -> str | None:
+    """The run, which the key names, but for the catalog: there it names what the event is about."""
+    return None if record.topic is Topic.CATALOG else record.key.decode("utf-8", "replace") or None
 
 
 def of_damage(stretch: Undecodable, received_at_us: int) -> DeadLetter:

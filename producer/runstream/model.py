@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from runstream.reading import History, ModelRow
 
 
+NEXT_LINE = ",\n"
+
+
 class Model:
     """
     One version of a model.
@@ -32,8 +35,8 @@ class Model:
         workspace: where it was registered.
         name: of the model; or give *id*.
         id: the name, a colon and the version, as the attribute `id` tells it.
+        tags, properties: only a version with these.
         version: left out, the newest.
-        tags: only a version with these tags.
         run_id: only a version that this run made.
 
     Raises:
@@ -48,8 +51,9 @@ class Model:
         workspace: Workspace,
         name: str | None = None,
         id: str | None = None,  # noqa: A002 - the name that old code gives it
-        version: int | None = None,
         tags: labels.Wanted = None,
+        properties: labels.Wanted = None,
+        version: int | None = None,
         run_id: str | None = None,
     ) -> None:
         expect(workspace, Workspace, "Model(workspace, name)")
@@ -57,8 +61,9 @@ class Model:
         self._workspace = workspace
         self._config = config.read()
         with registry.history(self._config, "finding a model") as history:
+            wanted, made = labels.wanted(tags), labels.wanted(properties)
             found = history.models(
-                workspace.name, name, version=version, tags=labels.wanted(tags), run_id=run_id, latest=True
+                workspace.name, name, version=version, tags=wanted, properties=made, run_id=run_id, latest=True
             )
             if not found:
                 raise _not_found(history, workspace.name, name, version)
@@ -122,6 +127,7 @@ class Model:
         workspace: Workspace,
         name: str | None = None,
         tags: labels.Wanted = None,
+        properties: labels.Wanted = None,
         run_id: str | None = None,
         latest: bool = False,
     ) -> builtins.list[Model]:
@@ -131,7 +137,7 @@ class Model:
         Args:
             workspace: where they were registered.
             name: only versions of this model.
-            tags: only versions with these tags.
+            tags, properties: only versions with these.
             run_id: only versions that this run made.
             latest: only the highest version of each name.
 
@@ -141,7 +147,8 @@ class Model:
         expect(workspace, Workspace, "Model.list(workspace)")
         settings = config.read()
         with registry.history(settings, "listing models") as history:
-            rows = history.models(workspace.name, name, tags=labels.wanted(tags), run_id=run_id, latest=latest)
+            wanted, made = labels.wanted(tags), labels.wanted(properties)
+            rows = history.models(workspace.name, name, tags=wanted, properties=made, run_id=run_id, latest=latest)
         return [Model._read(workspace, settings, row) for row in rows]
 
     @property
@@ -277,9 +284,24 @@ class Model:
     def __hash__(self) -> int:
         return hash((Model, self._registration_id))
 
+    def _facts(self) -> builtins.list[tuple[str, str]]:
+        """Return what this object knows: a repr that opens a database would surprise every debugger."""
+        version = "not read yet" if self._row is None else str(self._row.version)
+        return [("Workspace", self._workspace.name), ("Name", self._name), ("Version", version)]
+
     def __repr__(self) -> str:
-        version = "not read yet" if self._row is None else self._row.version
-        return f"Model(Workspace: {self._workspace.name},\nName: {self._name},\nVersion: {version})"
+        return f"Model({NEXT_LINE.join(f'{key}: {text}' for key, text in self._facts())})"
+
+    def _repr_html_(self) -> str:
+        """Return the model as a table, with a link to its page once its version is known, which notebooks show."""
+        import html
+
+        heads = "".join(f"<th>{key}</th>" for key, _ in self._facts())
+        cells = "".join(f"<td>{html.escape(text)}</td>" for _, text in self._facts())
+        if self._row is not None:
+            heads += "<th>Details Page</th>"
+            cells += f'<td><a href="{html.escape(self.url)}" target="_blank" rel="noopener">Model page</a></td>'
+        return f"<table><tr>{heads}</tr><tr>{cells}</tr></table>"
 
 
 def _remade(workspace: Workspace, name: str, registration_id: str) -> Model:
