@@ -5,20 +5,22 @@ from __future__ import annotations
 import builtins
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from runstream import config
 from runstream.experiment_labels import ExperimentLabels
 from runstream.tags import Wanted, checked_text
 from runstream.workspace import Workspace, expect
-from runstream_schemas.errors import PlatformUnsupported
+from runstream_schemas.errors import PlatformUnsupported, SnapshotFailed
 from runstream_schemas.events import Created
 from runstream_schemas.ids import check_name
 
 if TYPE_CHECKING:
     from runstream.run import Run
     from runstream.script_run_config import ScriptRunConfig
+    from runstream.snapshot import Snapshot
 
 
 class Experiment(ExperimentLabels):
@@ -57,6 +59,7 @@ class Experiment(ExperimentLabels):
         name: str | None = None,
         run_id: str | None = None,
         outputs: str | os.PathLike[str] | Literal[False] | None = None,
+        snapshot_directory: str | os.PathLike[str] | None = None,
         *,
         display_name: str | None = None,
         description: str | None = None,
@@ -70,6 +73,7 @@ class Experiment(ExperimentLabels):
             run_id: of a run to join, or for a new one; left out, a random one is made.
             outputs: the folder whose files become the run's as they hold still; it is made at once. Left out:
                 ./outputs, if the program makes it; False = none. What lay there before and never changes is left alone.
+            snapshot_directory: a folder that is kept as the run's snapshot, as by take_snapshot(); None = none.
             display_name: see *name*.
             description: of the run.
             tags: set at once, as by set_tags().
@@ -78,6 +82,7 @@ class Experiment(ExperimentLabels):
             InvalidName: one of the names, the run id or a tag's key cannot be kept.
             JournalUnavailable: nothing can be written below RUNSTREAM_HOME.
             PlatformUnsupported: on Windows, where runstream logs inside WSL 2.
+            SnapshotFailed: *snapshot_directory* cannot be kept; no run is started then.
             TypeError: *name* and *display_name* are given and differ.
         """
         from runstream.run import started
@@ -96,7 +101,11 @@ class Experiment(ExperimentLabels):
             display_name=None if shown is None else check_name("display name", shown),
             description=None if description is None else checked_text("description", description),
         )
-        return started(self, run_id, created, tags or {}, _outputs_folder(outputs))
+        kept = None if snapshot_directory is None else _kept(snapshot_directory)
+        run = started(self, run_id, created, tags or {}, _outputs_folder(outputs))
+        if kept is not None:
+            run._have_snapshot(kept)
+        return run
 
     def submit(self, config: ScriptRunConfig, tags: Mapping[str, str | None] | None = None) -> Run:
         """
@@ -118,6 +127,29 @@ class Experiment(ExperimentLabels):
         from runstream.submission import submit
 
         return submit(self, config, tags)
+
+    def get_runs(
+        self,
+        type: str | None = None,  # noqa: A002
+        tags: Wanted = None,
+        properties: Wanted = None,
+        include_children: bool = False,
+    ) -> Iterator[Run]:
+        """
+        Return the experiment's runs that are not archived, the newest first; they are read as they are asked for.
+
+        Args:
+            type: only runs of this one; a submitted script's is azureml.scriptrun.
+            tags, properties: only runs that have them: a key, or a mapping from keys to values.
+            include_children: runs below other runs, too.
+
+        Raises:
+            TypeError: *tags* or *properties* says nothing.
+            HistoryUnreachable, NotYetFolded, ExtraMissing: at the first run, as get_metrics() does.
+        """
+        from runstream.run import Run
+
+        return Run.list(self, type, tags, properties, include_children=include_children)
 
     @staticmethod
     def list(
@@ -178,6 +210,17 @@ class Experiment(ExperimentLabels):
 
         cells = "".join(f"<td>{html.escape(text)}</td>" for text in (self._name, self._workspace.name))
         return f"<table><tr><th>Name</th><th>Workspace</th></tr><tr>{cells}</tr></table>"
+
+
+def _kept(folder: str | os.PathLike[str]) -> Snapshot:
+    """Keep a folder before there is a run, so that a folder which cannot be kept leaves no run behind."""
+    from runstream import snapshot
+
+    try:
+        return snapshot.take(Path(folder).expanduser(), config.read())
+    except SnapshotFailed as error:
+        reason = f"{error.reason}; start_logging(snapshot_directory=None) starts without one"
+        raise SnapshotFailed(error.folder, reason) from error
 
 
 def _outputs_folder(outputs: str | os.PathLike[str] | Literal[False] | None) -> Path | None:

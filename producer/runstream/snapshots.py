@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runstream.handle import Handle
 from runstream_schemas.errors import SnapshotNotFound
 from runstream_schemas.events import PropertiesAdded
+
+if TYPE_CHECKING:
+    from runstream.snapshot import Snapshot
 
 
 class Snapshots(Handle):
@@ -28,10 +31,16 @@ class Snapshots(Handle):
         from runstream import snapshot
 
         kept = snapshot.take(Path(os.fspath(file_or_folder_path)).expanduser(), self._config)
+        self._have_snapshot(kept)
+        return kept.id
+
+    def _have_snapshot(self, kept: Snapshot) -> None:
+        """Make a snapshot the run's own, unless it has one."""
+        from runstream import snapshot
+
         if snapshot.PROPERTY not in self._known.properties:
             self._append_change(PropertiesAdded(kept.properties()))
             self._known.properties[snapshot.PROPERTY] = kept
-        return kept.id
 
     def get_snapshot_id(self) -> str:
         """

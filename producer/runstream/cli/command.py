@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code, one of runstream.cli.exits.
     """
     try:
-        options = parser.build().parse_args(parser.falling(sys.argv[1:] if arguments is None else arguments))
+        options = parser.parse(sys.argv[1:] if arguments is None else arguments)
         if options.home is not None:
             # One switch for this process, its threads and the processes that it starts.
             os.environ["RUNSTREAM_HOME"] = str(options.home)

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from runstream.cli import check, exits, following, pipeline, processes, reading
+from runstream.cli import check, execution, exits, following, pipeline, processes, reading
 from runstream_schemas import settings
 
 Call = Callable[[argparse.Namespace], int]
@@ -35,6 +35,7 @@ def build() -> argparse.ArgumentParser:
     _processes(commands)
     _pipeline(commands)
     _reading(commands)
+    _scripts(commands)
     _check(commands)
     return parser
 
@@ -184,6 +185,24 @@ def _format(command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", action="store_const", const="json", dest="format", help="the same as --format json")
 
 
+def _scripts(commands: Commands[argparse.ArgumentParser]) -> None:
+    command = _command(
+        commands,
+        "exec",
+        execution.execute,
+        """Run a script of the azureml SDK as it is: `import azureml` gives runstream.azureml
+        It takes what python takes: SCRIPT ARGS..., -m MODULE ARGS..., options before it. Exit status, arguments and
+        standard streams are the script's own; processes that it starts are told by PYTHONPATH.""",
+        "HOME",
+        "BROKERS",
+        "CAPTURE",
+    )
+    command.usage = "runstream exec [PYTHON'S OPTIONS] SCRIPT | -m MODULE [ARGS...]"
+    command.add_argument("words", nargs=argparse.REMAINDER, metavar="SCRIPT ARGS...", help="as python takes them")
+    # A training job: a variable that nothing reads is told, and does not stop it.
+    command.set_defaults(lenient=True)
+
+
 def _check(commands: Commands[argparse.ArgumentParser]) -> None:
     command = _command(
         commands,
@@ -198,6 +217,26 @@ def _check(commands: Commands[argparse.ArgumentParser]) -> None:
     version = _command(commands, "version", check.version, "Print the versions of runstream and what it stands on")
     version.add_argument("--json", action="store_true", help="one JSON object")
     version.set_defaults(lenient=True)
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Return the options of a command line; it ends the process for wrong ones, as argparse does."""
+    own, words = _apart(arguments)
+    options = build().parse_args(falling(own))
+    if words:
+        options.words = words
+    return options
+
+
+def _apart(arguments: Sequence[str]) -> tuple[Sequence[str], list[str]]:
+    """Split off what follows `exec`: those words are Python's, and argparse would take options of them for its own."""
+    place = 0
+    while place < len(arguments) and arguments[place].startswith("-"):
+        place += 2 if arguments[place] == "--home" else 1
+    words = list(arguments[place + 1 :])
+    if arguments[place : place + 1] != ["exec"] or words[:1] in (["-h"], ["--help"]):
+        return arguments, []
+    return arguments[: place + 1], words
 
 
 def falling(arguments: Sequence[str]) -> list[str]:

@@ -1,0 +1,64 @@
+"""azureml.core.workspace."""
+
+from __future__ import annotations
+
+import os
+from typing import Self
+
+from runstream import notices, workspace
+from runstream.azureml.core.authentication import AbstractAuthentication
+from runstream.azureml.lookalike import Lookalike
+from runstream_schemas.errors import WrongArguments
+
+__all__ = ["Workspace"]
+
+
+class Workspace(workspace.Workspace, metaclass=Lookalike):
+    """
+    runstream.Workspace, with the arguments in the order of the azureml SDK.
+
+    Args:
+        subscription_id, resource_group: kept beside the name for code that reads them back; they identify nothing.
+        workspace_name: any name; "default" unless given.
+        auth: not needed; a login of runstream.azureml.core.authentication does no harm.
+
+    Raises:
+        InvalidName: *workspace_name* cannot be kept.
+        WrongArguments: there is a *subscription_id* without a name.
+    """
+
+    __slots__ = ()
+
+    def __init__(
+        self,
+        subscription_id: str | None = None,
+        resource_group: str | None = None,
+        workspace_name: str | None = None,
+        auth: AbstractAuthentication | None = None,
+    ) -> None:
+        if workspace_name is None and subscription_id is not None:
+            reason = "got no name, which comes third; workspace_name='...' alone is enough"
+            raise WrongArguments("Workspace(subscription_id, resource_group, workspace_name)", reason)
+        _need_no_login(auth)
+        super().__init__(workspace_name, subscription_id=subscription_id, resource_group=resource_group)
+
+    @classmethod
+    def from_config(  # type: ignore[override]
+        cls,
+        path: str | os.PathLike[str] | None = None,
+        auth: AbstractAuthentication | None = None,
+        _file_name: str | None = None,
+    ) -> Self:
+        """
+        Return the workspace that a file names, as runstream.Workspace.from_config().
+
+        Raises:
+            ConfigError: there is no such file, or it names no workspace.
+        """
+        _need_no_login(auth)
+        return super().from_config(path, _file_name)
+
+
+def _need_no_login(auth: AbstractAuthentication | None) -> None:
+    if auth is not None:
+        notices.once(("auth", "unused"), "auth= is not used: runstream needs no account")

@@ -1,0 +1,15 @@
+"""Classes of ours under the signatures of the azureml SDK."""
+
+from __future__ import annotations
+
+
+class Lookalike(type):
+    """
+    The type of a class that differs from its base only in how it is called.
+
+    Objects of the base are its instances, too: `isinstance(run.experiment, Experiment)` holds for whatever Experiment
+    the program has imported.
+    """
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        return isinstance(instance, cls.__bases__[0])
