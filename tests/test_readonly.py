@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runstream_consumer import serve
-from runstream_consumer.literal import identifier, literal
+from runstream_consumer import permission, serve
 
 ROOT = Path(serve.__file__).parent
 
@@ -193,11 +192,9 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPy
         connection.execute((ROOT / name).read_text(encoding="utf-8"))
     connection.execute("CREATE SEQUENCE s")
     serve.load_extensions(connection)
-    connection.execute(
-        (ROOT / "readonly.sql")
-        .read_text(encoding="utf-8")
-        .format(catalog=identifier("history"), catalog_text=literal("history"), max_characters=10_000)
-    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(permission, "MAX_STATEMENT_CHARACTERS", 10_000)
+        permission.install(connection, "history")
     yield connection
     connection.close()
 
@@ -205,10 +202,9 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPy
 def permitted(engine: duckdb.DuckDBPyConnection, statement: str) -> bool:
     """What the check says; an error of its own refuses, as it does in the server."""
     try:
-        row = engine.execute("SELECT guard.main.permitted('session', ?)", [statement]).fetchone()
+        return permission.is_permitted(engine, statement)
     except duckdb.Error:
         return False
-    return row == (True,)
 
 
 def allowed(engine: duckdb.DuckDBPyConnection) -> set[str]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 import duckdb
 
-from runstream_consumer.literal import literal
+from runstream_consumer.permission import is_permitted
 
 MAX_RUNNING = 8
 MAX_ANSWERS = 16
@@ -97,8 +97,7 @@ class Errands:
     def _answer(self, errand: _Errand, ticket: str, statement: str, rows: int) -> dict[str, object]:
         self._tidy()
         try:
-            permitted = errand.cursor.execute(f"SELECT guard.main.permitted('', {literal(statement)})").fetchall()
-            if not permitted[0][0]:
+            if not is_permitted(errand.cursor, statement):
                 return {"refused": True}
             inner = statement.rstrip().rstrip(";")
             if not errand.ended:

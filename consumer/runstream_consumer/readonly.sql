@@ -1,12 +1,8 @@
 -- The check that every statement of a reader must pass before it runs: on the parsed statement, not on its text.
--- Errors, NULL and false all refuse. {catalog} is the history's catalog; guard lives in memory, beside the file.
+-- Errors, NULL and false all refuse. guard lives in memory, beside the file.
 -- The form matters, because every statement pays for it: lambdas over lists of names cost 5 ms, subqueries 8 ms.
 
 ATTACH ':memory:' AS guard;
-
--- What the consumer tells of itself: JSON in one row, in memory, so that a heartbeat is no commit to the file.
-ATTACH ':memory:' AS consumer;
-CREATE TABLE consumer.main.pulse (pulse VARCHAR NOT NULL);
 
 -- Functions by name, written by hand: what a new DuckDB brings is refused until somebody has looked at it (a test
 -- finds names that are in neither list). Refused on purpose: whatever reads files, settings, secrets or other readers'
@@ -108,5 +104,3 @@ CREATE MACRO guard.main.permitted(session, statement) AS (
         ), false)
     FROM (SELECT json_serialize_sql(statement::VARCHAR) AS tree)
 );
-
-SET GLOBAL quack_authorization_function = 'guard.main.permitted';

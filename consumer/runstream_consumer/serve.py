@@ -18,28 +18,26 @@ from pathlib import Path
 
 import duckdb
 
+from runstream_consumer import permission
 from runstream_consumer.errands import Errands
-from runstream_consumer.literal import identifier, literal
+from runstream_consumer.literal import literal
 from runstream_consumer.source import Lag
 from runstream_schemas.errors import ConfigError, ExtraMissing
 from runstream_schemas.home import Home, host_name
 from runstream_schemas.topic_facts import Shortfall
 
 LOOPBACK = "127.0.0.1"
-MAX_STATEMENT_CHARACTERS = 200_000
 TEMPORARY_SIZE = "10GB"
 TOKEN_BYTES = 32
 LAG_KEPT_S = 600.0
 LAG_EVERY_S = 5.0
 
-_READONLY = Path(__file__).with_name("readonly.sql")
-# In this order: nothing but what a reader needs, then no way to change it back.
-_CLOSING = (
-    "SET GLOBAL autoinstall_known_extensions = false",
-    "SET GLOBAL autoload_known_extensions = false",
-    "SET GLOBAL allow_community_extensions = false",
-    "SET GLOBAL python_enable_replacements = false",
+_SETUP = (
     f"SET GLOBAL max_temp_directory_size = '{TEMPORARY_SIZE}'",
+    # What the consumer tells of itself: JSON in one row, in memory, so that a heartbeat is no commit to the file.
+    "ATTACH ':memory:' AS consumer",
+    "CREATE TABLE consumer.main.pulse (pulse VARCHAR NOT NULL)",
+    "SET GLOBAL quack_authorization_function = 'guard.main.permitted'",
 )
 _LOCKING = ("SET GLOBAL enable_external_access = false", "SET GLOBAL lock_configuration = true")
 
@@ -215,15 +213,11 @@ def serve(
     load_extensions(connection)
     setup = connection.cursor()
     catalog = setup.execute("SELECT current_database()").fetchall()[0][0]
-    for statement in _CLOSING:
-        setup.execute(statement)
     server = Server(connection, home, listen, port or free_port(listen), read_or_make_token(home))
     # The hook stands before the first client can come.
-    setup.execute(
-        _READONLY.read_text(encoding="utf-8").format(
-            catalog=identifier(catalog), catalog_text=literal(catalog), max_characters=MAX_STATEMENT_CHARACTERS
-        )
-    )
+    permission.install(setup, catalog)
+    for statement in _SETUP:
+        setup.execute(statement)
     Errands(connection).install()
     server.start()
     for statement in _LOCKING:
