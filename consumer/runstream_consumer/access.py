@@ -9,7 +9,8 @@ import os
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import cache
 from typing import Protocol, TypeVar
 
@@ -26,7 +27,6 @@ Take = Callable[[duckdb.DuckDBPyConnection], T]
 
 LOCK_WAIT_S = 30.0
 _LOOK_EVERY_S = 0.2
-_RESULT = "result"
 _numbers = itertools.count(1)
 _OUTER_LINE = re.compile(r"\n+LINE \d+: (?:CREATE TEMP TABLE|FROM) .*", re.DOTALL)
 _LINE = re.compile(r"(?P<head>LINE (?P<number>\d+): )(?P<text>.*)(?:\n(?P<mark> +\^))?")
@@ -62,9 +62,27 @@ class Access(Protocol):
         """Run one reading statement and return its whole answer as a relation in this process. Raises as `run`."""
         ...
 
+    def at_once(self) -> AbstractContextManager[None]:
+        """Have what this thread asks inside the block cost no more than it must: see History.at_once."""
+        ...
+
     def close(self) -> None:
         """Give back what this access holds."""
         ...
+
+
+class Moments:
+    """How several questions are asked of one moment; a part of `History`."""
+
+    _access: Access
+
+    def at_once(self) -> AbstractContextManager[None]:
+        """
+        Have everything that this thread asks inside the block answered from one state where no consumer runs.
+
+        The journals are then folded once, not for each question, and nobody else folds meanwhile: keep it short.
+        """
+        return self._access.at_once()
 
 
 class Served:
@@ -104,12 +122,16 @@ class Served:
         """See Access."""
         # The cursor lives as long as the relation, and the temporary table as long as the cursor: longer than this
         # access, so it is not a cursor of its connection.
-        cursor = _instance(os.getpid()).cursor()
+        cursor, result = _instance(os.getpid()).cursor(), _result()
         try:
-            cursor.execute(f"CREATE TEMP TABLE {_RESULT} AS FROM {self._catalog}.query({literal(statement)})")
+            cursor.execute(f"CREATE TEMP TABLE {result} AS FROM {self._catalog}.query({literal(statement)})")
         except duckdb.Error as error:
             raise self._told(error, statement) from error
-        return cursor.table(f"temp.{_RESULT}")
+        return cursor.table(f"temp.{result}")
+
+    def at_once(self) -> AbstractContextManager[None]:
+        """See Access: a consumer folds by itself."""
+        return nullcontext()
 
     def close(self) -> None:
         """Detach."""
@@ -137,6 +159,7 @@ class Filed:
         self._config = config
         self._wait_s = wait_s
         self._lock = threading.Lock()
+        self._own = threading.local()
 
     def run(self, statement: str, take: Take[T]) -> T:
         """See Access."""
@@ -155,51 +178,82 @@ class Filed:
     ) -> duckdb.DuckDBPyRelation:
         """See Access; *limit*: at most so many rows; *watch* gets the cursor first, to interrupt it."""
         most = "" if limit is None else f" LIMIT {int(limit)}"
+        result = _result()
 
         def answer(cursor: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
             if watch is not None:
                 watch(cursor)
             try:
-                cursor.execute(f"CREATE TEMP TABLE {_RESULT} AS FROM (\n{statement.rstrip().rstrip(';')}\n){most}")
+                cursor.execute(f"CREATE TEMP TABLE {result} AS FROM (\n{statement.rstrip().rstrip(';')}\n){most}")
             except duckdb.Error as error:
                 raise type(error)(first_line_is(str(error), 2)) from error
-            return cursor.table(f"temp.{_RESULT}")
+            return cursor.table(f"temp.{result}")
 
         return self._reading(statement, answer)
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """See Access: folds now, and keeps the file until the end of the block."""
+        with self._opened() as cursor:
+            self._own.cursor = cursor
+            try:
+                yield
+            finally:
+                self._own.cursor = None
 
     def close(self) -> None:
         """Do nothing: nothing is held between two calls."""
 
     def _reading(self, statement: str, answer: Take[T]) -> T:
+        held: duckdb.DuckDBPyConnection | None = getattr(self._own, "cursor", None)
+        with nullcontext(held) if held is not None else self._opened() as cursor:
+            try:
+                return answer(cursor)
+            except duckdb.Error as error:
+                raise failed(error, statement) from error
+
+    @contextmanager
+    def _opened(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Fold what the journals hold, then open the file for reading; both are over with the block."""
+        with self._folded():
+            cursor = _instance(os.getpid()).cursor()
+            catalog = identifier(f"history_{next(_numbers)}")
+            try:
+                cursor.execute(f"ATTACH {literal(self.where)} AS {catalog} (READ_ONLY)")
+            except duckdb.Error as error:
+                raise StoreLocked(self.where, _cause(error)) from error
+            try:
+                cursor.execute(f"USE {catalog}")
+                yield cursor
+            finally:
+                cursor.execute("USE memory")
+                cursor.execute(f"DETACH {catalog}")
+
+    @contextmanager
+    def _folded(self) -> Iterator[None]:
         from runstream_consumer.loop import caught_up
 
         deadline = time.monotonic() + self._wait_s
-        while True:
-            try:
-                with self._lock, caught_up(self._config, _LOOK_EVERY_S):
-                    return self._open(statement, answer)
-            except HistoryBusy:
-                # A consumer keeps the file for its whole life: as soon as it answers, it is the one to ask.
-                if read_server(self._config.home) is not None:
-                    raise HistoryUnreachable(self.where, "a consumer has started and serves it now") from None
-                if time.monotonic() >= deadline:
-                    raise
+        with ExitStack() as kept:
+            while True:
+                try:
+                    with ExitStack() as tried:
+                        tried.enter_context(self._lock)
+                        tried.enter_context(caught_up(self._config, _LOOK_EVERY_S))
+                        kept.enter_context(tried.pop_all())
+                    break
+                except HistoryBusy:
+                    # A consumer keeps the file for its whole life: as soon as it answers, it is the one to ask.
+                    if read_server(self._config.home) is not None:
+                        raise HistoryUnreachable(self.where, "a consumer has started and serves it now") from None
+                    if time.monotonic() >= deadline:
+                        raise
+            yield
 
-    def _open(self, statement: str, answer: Take[T]) -> T:
-        cursor = _instance(os.getpid()).cursor()
-        catalog = identifier(f"history_{next(_numbers)}")
-        try:
-            cursor.execute(f"ATTACH {literal(self.where)} AS {catalog} (READ_ONLY)")
-        except duckdb.Error as error:
-            raise StoreLocked(self.where, _cause(error)) from error
-        try:
-            cursor.execute(f"USE {catalog}")
-            return answer(cursor)
-        except duckdb.Error as error:
-            raise failed(error, statement) from error
-        finally:
-            cursor.execute("USE memory")
-            cursor.execute(f"DETACH {catalog}")
+
+def _result() -> str:
+    """A name for one answer: several may be kept by one cursor."""
+    return f"result_{next(_numbers)}"
 
 
 @cache

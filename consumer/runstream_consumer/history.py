@@ -16,7 +16,7 @@ import duckdb
 
 from runstream_consumer import chart as charting
 from runstream_consumer import config, details, paired, pictures, pipeline, progress, runs, shapes
-from runstream_consumer.access import Access, Filed, Served
+from runstream_consumer.access import Access, Filed, Moments, Served
 from runstream_consumer.answer import Answer
 from runstream_consumer.catalog import CatalogReads, ExperimentRow, ModelFileRow, ModelRow
 from runstream_consumer.chart import Axis, Chart, ChartKey
@@ -140,7 +140,7 @@ def _token(path: Path, address: str) -> str:
         raise HistoryUnreachable(address, f"its token cannot be read from {path}") from error
 
 
-class History(CatalogReads, LogReads, LineSearch, FamilyReads):
+class History(CatalogReads, LogReads, LineSearch, FamilyReads, Moments):
     """
     The history, opened for reading. Threads may share it.
 

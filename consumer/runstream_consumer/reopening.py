@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 import duckdb
@@ -47,6 +47,17 @@ class Reopening:
             return access.relation(statement)
         except HistoryUnreachable:
             return self._again(access).relation(statement)
+
+    @contextlib.contextmanager
+    def at_once(self) -> Iterator[None]:
+        """See Access."""
+        access = self._access
+        with contextlib.ExitStack() as stack:
+            try:
+                stack.enter_context(access.at_once())
+            except HistoryUnreachable:
+                stack.enter_context(self._again(access).at_once())
+            yield
 
     def close(self) -> None:
         """See Access."""
