@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from runstream import Run
-from runstream.run_folder import started_at
+from runstream.run_folder import RunFolder, started_at
 from runstream_schemas.errors import SupervisedElsewhere
 from tests.submitted import EXPERIMENT, ended, folder, folder_of, submit
 from tests.waiting import until
@@ -145,6 +146,16 @@ def test_what_a_dead_supervisor_left_is_ended(tmp_path: Path, monkeypatch: pytes
     assert started_at(pid) is not None
     run.cancel()
     assert (run.get_status(), started_at(pid)) == ("Canceled", None)
+
+
+def test_the_number_of_a_process_is_not_enough(tmp_path: Path) -> None:
+    """A process that got the script's number later is not taken for the script."""
+    noted = RunFolder(tmp_path)
+    assert noted.noted_process() is None
+    noted.note_process(os.getpid())
+    assert noted.noted_process() == os.getpid()
+    noted.process_file.write_text(json.dumps({"pid": os.getpid(), "started": 1}))
+    assert noted.noted_process() is None
 
 
 def test_a_run_of_another_home_is_not_ended_from_here(tmp_path: Path) -> None:

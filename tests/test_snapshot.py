@@ -271,27 +271,34 @@ def test_a_submitted_run_has_its_snapshot(tmp_path: Path) -> None:
     assert submit(source).get_snapshot_id() != run.get_snapshot_id()
 
 
+HASH = hashlib.sha256(b"x").hexdigest()
+
+
 @pytest.mark.parametrize(
-    "rows",
+    ("rows", "refusal"),
     [
-        [["../x", "0" * 64, 1, False]],
-        [["/etc/x", "0" * 64, 1, False]],
-        [["a/../../x", "0" * 64, 1, False]],
-        [["C:/x", "0" * 64, 1, False]],
-        [["a\\x", "0" * 64, 1, False]],
-        [["A", "0" * 64, 1, False], ["a", "0" * 64, 1, False]],
-        [["x", "0" * 64, 3 * 1024**3, False]],
-        [["x", "0" * 64, 1]],
-        [["x", "../../etc/passwd", 1, False]],
-        ["x"],
-        None,
+        ([["../x", HASH, 1, False]], "leaves the run's folder"),
+        ([["/etc/x", HASH, 1, False]], "is absolute"),
+        ([["a/../../x", HASH, 1, False]], "leaves the run's folder"),
+        ([["C:/x", HASH, 1, False]], "is absolute"),
+        ([["a\\x", HASH, 1, False]], "holds a backslash"),
+        ([["A", HASH, 1, False], ["a", HASH, 1, False]], "occurs twice"),
+        ([["a", HASH, 1, False], ["./a", HASH, 1, False]], "occurs twice"),
+        ([["x", HASH, 3 * 1024**3, False]], "claims to hold more"),
+        ([["x", HASH, 0, False]], "gave other bytes"),
+        ([["x", "0" * 64, 1, False]], "does not hold it"),
+        ([["x", "../../etc/passwd", 1, False]], "64 hex digits"),
+        ([["x", HASH, 1]], "no list of files"),
+        (["x"], "no list of files"),
+        (None, "no list of files"),
     ],
 )
-def test_a_forged_list_writes_nothing(rows: object, tmp_path: Path) -> None:
+def test_a_forged_list_writes_nothing(rows: object, refusal: str, tmp_path: Path) -> None:
     """What somebody else put into the store as a snapshot cannot leave the zip, fill the disk, or name other files."""
-    text = json.dumps({"runstream_snapshot": 1, "files": rows}).encode()
-    forged = store.of(config.read()).save(text, BytesIO(), "a forged list")
-    with pytest.raises((UnsafePath, SnapshotNotFound)):
+    kept = store.of(config.read())
+    kept.save(b"x", BytesIO(), "a file")
+    forged = kept.save(json.dumps({"runstream_snapshot": 1, "files": rows}).encode(), BytesIO(), "a forged list")
+    with pytest.raises((UnsafePath, SnapshotNotFound), match=refusal):
         snapshot.restore_zip(forged.sha256, tmp_path / "out" / "x.zip", config.read())
     assert not (tmp_path / "out").exists() or list((tmp_path / "out").iterdir()) == []
 
