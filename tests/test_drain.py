@@ -204,7 +204,9 @@ def test_beyond_the_quota_points_are_counted_in_one_gap_and_tags_still_go_in(
     assert 0 < n_kept < 32_768
     assert n_kept + gap.n_points == 100_000
     assert any(isinstance(event, TagEvent) for event in journals.events(home_path))
-    assert len([record for record in caplog.records if "has no room" in record.message]) == 1
+    (told,) = (record.message for record in caplog.records if "has no room" in record.message)
+    assert "1,048,576 bytes" in told
+    assert "RUNSTREAM_JOURNAL_BYTES" in told
 
 
 def test_a_full_disk_neither_raises_nor_blocks_and_heals(home_path: Path) -> None:

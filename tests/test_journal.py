@@ -145,6 +145,8 @@ def test_a_quota_counts_what_is_written_and_forgets_what_is_trimmed(tmp_path: Pa
 
     assert (held, full) == ((False, True), (False, False))
     assert room.allows(1, reserved=False)
+    assert "quota of 100,000,000 bytes" in room.full_because
+    assert "what Kafka takes makes room, or raise RUNSTREAM_JOURNAL_BYTES" in room.full_because
 
 
 def test_the_embedded_log_stops_when_the_disk_is_nearly_full(tmp_path: Path) -> None:
@@ -153,3 +155,4 @@ def test_the_embedded_log_stops_when_the_disk_is_nearly_full(tmp_path: Path) -> 
 
     assert room.allows(1000, reserved=False)
     assert not room.allows(1 << 60, reserved=False)
+    assert room.full_because == "less than 1 GiB of its disk is free"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+import stat
 import sys
 import tempfile
 from collections.abc import Iterable
@@ -112,8 +114,13 @@ def reveal(parts: Parts) -> ProducerDir:
 
 def _stage_locally(folder: ProducerDir) -> None:
     """Put staging on a disk of this machine: a mapped file on a network file system survives nothing."""
-    local = Path(tempfile.gettempdir()) / f"runstream-{os.getuid()}" / folder.producer_id
-    local.mkdir(mode=0o700, parents=True)
+    mine = Path(tempfile.gettempdir()) / f"runstream-{os.getuid()}"
+    mine.mkdir(mode=0o700, exist_ok=True)
+    # Everybody may make folders there: one of this name that somebody else made could be taken away under us.
+    if mine.lstat().st_uid != os.getuid() or not stat.S_ISDIR(mine.lstat().st_mode):
+        raise PermissionError(errno.EPERM, "belongs to somebody else; set TMPDIR to a folder of yours", str(mine))
+    local = mine / folder.producer_id
+    local.mkdir(mode=0o700)
     folder.staging_pointer.write_text(f"{local}\n", encoding="utf-8")
 
 

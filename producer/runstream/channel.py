@@ -322,8 +322,8 @@ class Channel:
         else:
             self.staging.count_dropped(batch.n_points)
             where = self.folder.path.parent
-            message = "the journal in %s has no room (quota or disk): points are dropped and counted until there is"
-            notices.once(("quota", where), message, where)
+            message = "the journal in %s has no room: %s. Until then points are dropped and counted"
+            notices.once(("quota", where), message, where, self.journal.room.full_because)
         self.texts.discard(batch.texts)
         return batch.n_points
 

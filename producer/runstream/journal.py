@@ -41,6 +41,7 @@ class Room:
         self._folder = folder
         self._min_free_bytes = 0 if role == "outbox" or given_bytes is not None else MIN_FREE_BYTES
         self._limit_bytes = given_bytes
+        self._is_outbox = role == "outbox"
         self._has_no_limit_yet = given_bytes is None and role == "outbox"
         self._lock = threading.RLock()
         self._used_bytes = 0
@@ -68,6 +69,14 @@ class Room:
             self._free_bytes, self._looked_at_s = _free_bytes(self._folder), now_s
             self._used_when_looked = self._used_bytes
         return self._free_bytes - size_bytes >= self._min_free_bytes - (RESERVE_BYTES if reserved else 0)
+
+    @property
+    def full_because(self) -> str:
+        """Why there is no room, and what makes some."""
+        if self._limit_bytes is None:
+            return f"less than {MIN_FREE_BYTES >> 30} GiB of its disk is free"
+        relief = "what Kafka takes makes room, or raise" if self._is_outbox else "raise"
+        return f"its quota of {self._limit_bytes:,} bytes is used up; {relief} RUNSTREAM_JOURNAL_BYTES"
 
     def abandon(self) -> None:
         """Fresh lock and count in a forked child."""
