@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from runstream import config, origin, snapshot, status, tags
+from runstream.azureml import alias
 from runstream.ignore import Source
 from runstream.order import Order
 from runstream.run_folder import RunFolder
@@ -195,11 +196,14 @@ def _environment(
     if not submitted.run_config.environment.python.user_managed_dependencies:
         for name in _OF_PYTHON:
             theirs.pop(name, None)
+    theirs |= submitted.run_config.variables()
+    if alias.is_installed():
+        # What azureml means in the program that submits, it means in the script.
+        theirs["PYTHONPATH"] = alias.path_with(alias.STARTUP, theirs.get("PYTHONPATH"))
     workspace = experiment.workspace.name
     return {
         "PYTHONUNBUFFERED": "1",
         **theirs,
-        **submitted.run_config.variables(),
         "RUNSTREAM_HOME": str(settings.home.root),
         "RUNSTREAM_RUN_ID": run_id,
         "RUNSTREAM_WORKSPACE": workspace,
