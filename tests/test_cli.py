@@ -10,6 +10,7 @@ import os
 import socket
 import subprocess
 import sys
+import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +19,7 @@ import pytest
 from runstream.cli import exits, main, parser, ports, printing, processes
 from runstream_schemas import settings
 from runstream_schemas.errors import ConfigError
+from tests.scripts import ROOT
 
 
 def call(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -134,6 +136,18 @@ def test_check_lists_every_setting(capsys: pytest.CaptureFixture[str]) -> None:
 
     assert code == exits.OK, out
     assert [s.name for s in settings.SETTINGS if s.name not in out] == ["RUNSTREAM_FAILPOINT"]
+
+
+def test_check_tells_versions_and_every_extra(capsys: pytest.CaptureFixture[str]) -> None:
+    """The versions of a bug report are in it, and a line for each extra that the project offers."""
+    main(["check", "--json"])
+    texts = {finding["part"]: finding["text"] for finding in json.loads(capsys.readouterr().out)["findings"]}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = set(project["optional-dependencies"]) - {"all"}
+
+    assert f"runstream {project['version']}" in texts["versions"]
+    assert "duckdb 1.5.5" in texts["versions"]
+    assert {part.strip("[]") for part in texts if part.startswith("[")} == extras
 
 
 def test_json_keeps_what_json_cannot_say() -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 
+import duckdb
 import pytest
 from kafka import TopicPartition
 from structlog.testing import capture_logs
@@ -14,9 +16,12 @@ from runstream import courier, topics
 from runstream.sender import Sender
 from runstream_consumer import kafka_source
 from runstream_consumer.kafka_source import KafkaSource
+from runstream_consumer.loop import Pipeline
 from runstream_consumer.source import Position
+from runstream_consumer.store import Store
 from runstream_schemas.errors import (
     BrokerUnreachable,
+    CommitUnknown,
     LogTruncated,
     OffsetsExpired,
     ProducerRefused,
@@ -427,3 +432,43 @@ def test_a_topic_deleted_under_the_sender(log: EventLog, home: Home, monkeypatch
     assert isinstance(trouble, TopicMissing)
     assert trouble.topic == log.tags
     assert [r.value for r in log.read_all(log.tags)] == writer.events[Topic.TAGS][3:]
+
+
+@contextmanager
+def folding(log: EventLog, home: Home) -> Iterator[Pipeline]:
+    """The source of a log, folded into the history file of a home."""
+    source = KafkaSource(log.options, log.prefix)
+    store = Store.open(home.history_path, source.kind, source.identity)
+    try:
+        yield Pipeline(source, store)
+    finally:
+        store.close()
+        source.close()
+
+
+def test_an_unknown_commit_outcome_is_settled_by_the_file(
+    log: EventLog, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A COMMIT that raised although it took ends this consumer; the next one reads positions and doubles nothing."""
+    log.create()
+    log.put(log.tag_events(5))
+    really = Store._commit
+
+    def raise_after(store: Store) -> None:
+        really(store)
+        raise duckdb.IOException("no space left on device")
+
+    with folding(log, home) as pipeline, monkeypatch.context() as patch:
+        patch.setattr(Store, "_commit", raise_after)
+        with pytest.raises(CommitUnknown):
+            until(lambda: pipeline.turn(0.1), what="the commit that raises")
+        with pytest.raises(CommitUnknown):
+            pipeline.store.commit(pipeline.fold.fold([], 0), [])
+    log.put(log.tag_events(5))
+    with folding(log, home) as pipeline:
+        until(lambda: pipeline.turn(0.1), what="the next events")
+        at = pipeline.store.positions()[f"{log.tags}/0"]
+        values = pipeline.store.connection.execute("SELECT value FROM tag_event ORDER BY sequence").fetchall()
+
+    assert at.next_position == 10
+    assert [value for (value,) in values if value] == [str(number) for number in range(10)]

@@ -9,6 +9,7 @@ import pytest
 from runstream_schemas.events import Created, ProducerClosed, ProducerLost, RunEvent
 from runstream_schemas.home import Home
 from tests import journals, scripts
+from tests.broker import free_port
 from tests.killing import recover_home
 
 
@@ -307,3 +308,14 @@ def test_a_started_run_imports_nothing_more(home_path: Path) -> None:
     ended = scripts.execute(home_path, text)
 
     assert (ended.status, ended.out.split()) == (0, []), ended.err
+
+
+def test_a_process_ends_although_kafka_is_away(home_path: Path) -> None:
+    """It waits as long as RUNSTREAM_EXIT_WAIT says, tells where its events lie and what sends them, and ends with 0."""
+    brokers = {"RUNSTREAM_BROKERS": f"127.0.0.1:{free_port()}", "RUNSTREAM_EXIT_WAIT": "1.5"}
+    ended = scripts.execute(home_path, "for i in range(1000): run.log('x', i, step=i)", **brokers)
+
+    assert ended.status == 0
+    assert "waiting for Kafka to acknowledge" in ended.err
+    assert f"they are safe in {home_path / 'journal'}, and `runstream sync` sends them" in ended.err
+    assert [point.value for point in journals.points(home_path)] == list(range(1000))

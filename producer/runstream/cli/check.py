@@ -9,6 +9,7 @@ import platform
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from typing import Literal
@@ -27,6 +28,9 @@ EXTRAS = {
     "consumer": ("duckdb", "numpy", "pyarrow", "zstandard", "prometheus_client", "structlog"),
     "dashboard": ("streamlit", "pandas"),
     "demo": ("sklearn", "matplotlib"),
+    "submit": ("pathspec",),
+    "s3": ("fsspec", "s3fs"),
+    "notebook": ("anywidget",),
 }
 DISTRIBUTIONS = (
     "kafka-python",
@@ -131,6 +135,7 @@ def _journals(home: Home) -> Iterator[Finding]:
 def _installed() -> Iterator[Finding]:
     from runstream.topics import checksums_are_native
 
+    yield Finding("ok", "versions", ", ".join(f"{name} {number}" for name, number in versions().items()))
     if checksums_are_native():
         yield Finding("ok", "checksums", "computed in C")
     else:
@@ -175,17 +180,20 @@ def _history(parsed: Settings, home: Home) -> Iterator[Finding]:
     yield Finding("ok", "history", f"{seen.n_events:,} events folded, {seen.state}, from {seen.source}")
 
 
+def versions() -> dict[str, str]:
+    """The versions that a bug report needs, by name; what is not installed is left out."""
+    found = {"runstream": metadata.version("runstream"), "python": platform.python_version()}
+    for name in DISTRIBUTIONS:
+        with suppress(metadata.PackageNotFoundError):  # belongs to an extra
+            found[name] = metadata.version(name)
+    return found | {"system": f"{platform.system()} {platform.release()} {platform.machine()}"}
+
+
 def version(options: argparse.Namespace) -> int:
     """Print the versions that a bug report needs."""
-    versions = {"runstream": metadata.version("runstream"), "python": platform.python_version()}
-    for name in DISTRIBUTIONS:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue  # belongs to an extra
-    versions["system"] = f"{platform.system()} {platform.release()} {platform.machine()}"
+    found = versions()
     if options.json:
-        printing.write_object(versions, sys.stdout)
+        printing.write_object(found, sys.stdout)
     else:
-        print("\n".join(f"{name} {number}" for name, number in versions.items()))
+        print("\n".join(f"{name} {number}" for name, number in found.items()))
     return OK
