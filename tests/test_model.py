@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -12,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from runstream import Experiment, Model, Run, Workspace, process
-from runstream_schemas.catalog import CatalogEvent
+from runstream import Experiment, Model, Run, Workspace, config, process, registry
+from runstream_schemas.catalog import CatalogEvent, ModelFile, ModelRegistered
 from runstream_schemas.errors import (
     InvalidName,
     ModelNotFound,
@@ -253,6 +254,23 @@ def test_a_download_is_checked_against_the_registered_hash(run: Run, home_path: 
     with pytest.raises(OSError, match=sha256):
         model.download(tmp_path / "target")
     assert [path for path in (tmp_path / "target").rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize("path", ["../evil", "/evil", "a/../../evil", "a\\b"])
+def test_a_hostile_registration_stays_in_its_folder(workspace: Workspace, tmp_path: Path, path: str) -> None:
+    """A path that another process told and that leads out of the folder is refused; nothing is written."""
+    settings = config.read()
+    content = b"evil"
+    file = ModelFile(path, 4, hashlib.sha256(content).hexdigest(), "text/plain", None, content)
+    harmless = dataclasses.replace(file, path="a/first")
+    change = ModelRegistered((harmless, file))
+    registry.append(registry.producer_of(settings), workspace.name, "model", "net", change)
+    target = tmp_path / "deep" / "target"
+
+    with pytest.raises(UnsafePath):
+        Model(workspace, "net").download(target)
+    assert not target.exists()
+    assert not list(tmp_path.rglob("evil"))
 
 
 def test_a_download_writes_over_nothing_unasked(run: Run, tmp_path: Path) -> None:
