@@ -284,6 +284,8 @@ HASH = hashlib.sha256(b"x").hexdigest()
         ([["a\\x", HASH, 1, False]], "holds a backslash"),
         ([["A", HASH, 1, False], ["a", HASH, 1, False]], "occurs twice"),
         ([["a", HASH, 1, False], ["./a", HASH, 1, False]], "occurs twice"),
+        ([["a", HASH, 1, False], ["A/b", HASH, 1, False]], "lies below another file"),
+        ([["x", HASH, 2, False]], "gave fewer bytes"),
         ([["x", HASH, 3 * 1024**3, False]], "claims to hold more"),
         ([["x", HASH, 0, False]], "gave other bytes"),
         ([["x", "0" * 64, 1, False]], "does not hold it"),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import BinaryIO, Final
+from io import BytesIO
+from typing import IO, BinaryIO, Final
 
 from runstream import store
-from runstream.config import Config
 from runstream.store import Saved, Store
 from runstream_schemas.errors import SnapshotNotFound
 
@@ -37,21 +37,37 @@ def put(source: BinaryIO, kept: Store, sha256: str, size_bytes: int) -> Saved:
     return kept.save(source.read(store.CHUNK_BYTES), source, "keeping a file of the snapshot")
 
 
-def get(sha256: str, limit_bytes: int, config: Config) -> bytes:
+def get(sha256: str, limit_bytes: int, kept: Store) -> bytes:
+    """Return the bytes with this hash. Raises as copy() does; *limit_bytes* is the most that there may be."""
+    found = BytesIO()
+    _copy(sha256, limit_bytes, kept, found)
+    return found.getvalue()
+
+
+def copy(sha256: str, size_bytes: int, kept: Store, target: IO[bytes]) -> None:
     """
-    Return the bytes with this hash.
+    Write the bytes with this hash to *target*.
 
     Raises:
-        SnapshotNotFound: the store does not hold them, or holds others or more than *limit_bytes*.
+        SnapshotNotFound: the store does not hold them, or holds others; what was written is to be thrown away.
     """
+    if _copy(sha256, size_bytes, kept, target) != size_bytes:
+        raise SnapshotNotFound(sha256, f"the store at {kept.root} gave fewer bytes than were kept")
+
+
+def _copy(sha256: str, limit_bytes: int, kept: Store, target: IO[bytes]) -> int:
+    """Copy no more than a bounded number of bytes; return how many there were."""
     if not _SHA256.fullmatch(sha256):
         raise SnapshotNotFound(sha256, "an id is 64 hex digits")
-    kept = store.of(config)
+    found, size_bytes = hashlib.sha256(), 0
     try:
-        with kept.opened(sha256) as opened:
-            content = store.read(opened, limit_bytes + 1)
+        with kept.opened(sha256) as source:
+            while size_bytes <= limit_bytes and (chunk := store.read(source, store.CHUNK_BYTES)):
+                size_bytes += len(chunk)
+                found.update(chunk)
+                target.write(chunk)
     except OSError as error:
         raise SnapshotNotFound(sha256, f"the store at {kept.root} does not hold it ({error})") from error
-    if len(content) > limit_bytes or hashlib.sha256(content).hexdigest() != sha256:
+    if size_bytes > limit_bytes or found.hexdigest() != sha256:
         raise SnapshotNotFound(sha256, f"the store at {kept.root} gave other bytes than were kept")
-    return content
+    return size_bytes

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from io import BytesIO
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from runstream import blobs, paths, store
@@ -164,8 +164,8 @@ def entries_of(snapshot_id: str, config: Config) -> list[Entry]:
         UnsafePath: a path would leave the folder, or two are the same on some system.
     """
     try:
-        found = _entries(json.loads(blobs.get(snapshot_id, MAX_MANIFEST_BYTES, config)))
-    except (ValueError, TypeError, KeyError) as error:
+        found = _entries(json.loads(blobs.get(snapshot_id, MAX_MANIFEST_BYTES, store.of(config))))
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise SnapshotNotFound(snapshot_id, "what the store keeps under this id is no list of files") from error
     seen: set[str] = set()
     for entry in found:
@@ -173,6 +173,9 @@ def entries_of(snapshot_id: str, config: Config) -> list[Entry]:
         if folded in seen:
             raise UnsafePath(path=entry.path, reason="occurs twice, but for upper and lower case")
         seen.add(folded)
+    for path in seen:
+        if any(str(parent) in seen for parent in PurePosixPath(path).parents):
+            raise UnsafePath(path=path, reason="lies below another file")
     if sum(entry.size_bytes for entry in found) > MAX_RESTORED_BYTES:
         raise SnapshotNotFound(snapshot_id, f"it claims to hold more than {MAX_RESTORED_BYTES:,} bytes")
     return found
@@ -196,7 +199,7 @@ def restore_zip(snapshot_id: str, target: Path, config: Config) -> Path:
         OSError: *target* cannot be written.
     """
     entries = entries_of(snapshot_id, config)
-    target = target.absolute()
+    target, kept = target.absolute(), store.of(config)
     target.parent.mkdir(parents=True, exist_ok=True)
     incoming = target.with_name(f".{target.name}.part")
     try:
@@ -206,7 +209,8 @@ def restore_zip(snapshot_id: str, target: Path, config: Config) -> Path:
                 about = zipfile.ZipInfo(paths.checked(entry.path), _EPOCH)
                 about.external_attr = (0o100755 if entry.executable else 0o100644) << 16
                 about.compress_type = zipfile.ZIP_DEFLATED
-                packed.writestr(about, blobs.get(entry.sha256, entry.size_bytes, config))
+                with packed.open(about, "w", force_zip64=True) as target_file:
+                    blobs.copy(entry.sha256, entry.size_bytes, kept, target_file)
         incoming.replace(target)
     except BaseException:
         incoming.unlink(missing_ok=True)
