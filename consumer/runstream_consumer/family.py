@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from runstream_consumer.access import Access
 from runstream_consumer.catalog import Tag
 from runstream_consumer.literal import literal
 from runstream_consumer.runs import RunRow, run_many
+from runstream_consumer.shapes import metrics_of_runs
 
 PAGE_SIZE = 100
 
@@ -71,6 +73,10 @@ class FamilyReads:
         rows = run_many(self._access, [run_id])
         parent = rows[0].parent_run_id if rows else None
         return next(iter(run_many(self._access, [parent])), None) if parent is not None else None
+
+    def metrics_of_runs(self, run_ids: Sequence[str], name: str | None = None) -> dict[str, dict[str, Any]]:
+        """Return run id -> what `History.metrics` gives, in the order of the ids; runs without metrics are left out."""
+        return metrics_of_runs(self._access, run_ids, name)
 
 
 def _page(access: Access, query: RunQuery, before: tuple[int, str] | None, page_size: int) -> list[tuple[int, str]]:

@@ -31,8 +31,18 @@ class _Series:
 
 def metrics(access: Access, run_id: str, name: str | None = None) -> dict[str, Any]:
     """Return metric -> value, list of values, or columns of such; only the metric *name* if given, {} without it."""
+    return metrics_of_runs(access, [run_id], name).get(run_id, {})
+
+
+def metrics_of_runs(access: Access, run_ids: Sequence[str], name: str | None = None) -> dict[str, dict[str, Any]]:
+    """Return run id -> what `metrics` gives, in the order of the ids; runs without metrics are left out."""
+    series_of = _read(access, run_ids, name) if run_ids else {}
+    return {run_id: _shaped(series_of[run_id]) for run_id in dict.fromkeys(run_ids) if run_id in series_of}
+
+
+def _shaped(own: Sequence[_Series]) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for metric, form, series in _by_metric(_read(access, run_id, name)):
+    for metric, form, series in _by_metric(own):
         if form in _ROWED:
             found[metric] = {column: _bare(values) for column, values in _columns(series).items()}
         else:
@@ -43,39 +53,41 @@ def metrics(access: Access, run_id: str, name: str | None = None) -> dict[str, A
 
 def table(access: Access, run_id: str, name: str) -> dict[str, list[Scalar]]:
     """Return a metric as columns of equal length; one that has no columns is a single one with its own name."""
-    for metric, form, series in _by_metric(_read(access, run_id, name)):
+    for metric, form, series in _by_metric(_read(access, [run_id], name).get(run_id, [])):
         if form in _ROWED:
             return _columns(series)
         return {metric: [value for one in series for value in one.values]}
     return {}
 
 
-def _read(access: Access, run_id: str, name: str | None) -> list[_Series]:
-    key, one = literal(run_key(run_id)), "" if name is None else f"AND name = {literal(name)}"
-    own = f"run_key = {key}"
+def _read(access: Access, run_ids: Sequence[str], name: str | None) -> dict[str, list[_Series]]:
+    one = "" if name is None else f"AND name = {literal(name)}"
+    keys, names = (f"({', '.join(map(literal, found))})" for found in ([run_key(r) for r in run_ids], run_ids))
+    own = f"run_key IN {keys}"
     columns = 'series_id, step, "index", value, kind & 7 AS kind, text'
     # Only series of mixed kinds pay for a kind and a text per point.
     statement = f"""
 WITH own AS MATERIALIZED (
-    SELECT run_key, series_id, producer_id, name, column_name, form, min(first_index) AS first_index,
+    SELECT run_key, run_id, series_id, producer_id, name, column_name, form, min(first_index) AS first_index,
            min(sequence) AS first_event
-    FROM series_log WHERE {own} AND run_id = {literal(run_id)} {one} GROUP BY ALL),
+    FROM series_log WHERE {own} AND run_id IN {names} {one} GROUP BY ALL),
 p AS (SELECT {columns} FROM point WHERE {own} AND series_id IN (SELECT series_id FROM own)
       UNION ALL SELECT {columns} FROM point_live WHERE {own} AND series_id IN (SELECT series_id FROM own)),
 v AS (SELECT series_id, min(kind) AS low, max(kind) AS high, list(value ORDER BY "index") AS value,
              list(kind ORDER BY "index") AS kind, list(text ORDER BY "index") AS text,
              list(step ORDER BY "index") AS step, any_value(text) IS NOT NULL AS has_text, min("index") AS first_place
       FROM p GROUP BY series_id)
-SELECT producer_id, name, column_name, form, low, high, value,
+SELECT run_id, producer_id, name, column_name, form, low, high, value,
        CASE WHEN low <> high THEN kind END, CASE WHEN has_text THEN text END,
        CASE WHEN form IN ('row', 'table') THEN step END
 FROM own LEFT JOIN v ON v.series_id = own.series_id
 ORDER BY producer_id, coalesce(first_place, first_index), first_place NULLS FIRST, first_event, name, column_name"""
     rows = access.run(statement, lambda cursor: cursor.fetchall())
-    return [
-        _Series(producer, metric, column, form, _values(low, high, value, kind, text), step or [])
-        for producer, metric, column, form, low, high, value, kind, text, step in rows
-    ]
+    found: dict[str, list[_Series]] = {}
+    for run_id, producer, metric, column, form, low, high, value, kind, text, step in rows:
+        series = _Series(producer, metric, column, form, _values(low, high, value, kind, text), step or [])
+        found.setdefault(run_id, []).append(series)
+    return found
 
 
 def _values(

@@ -12,13 +12,13 @@ from runstream_schemas.events import Change, Created, RunEvent
 
 if TYPE_CHECKING:
     from runstream.producer import Producer
-    from runstream.reading import Reader, Written
+    from runstream.reading import Reader, RunRow, Written
 
 
 class Handle(Logger):
     """A run as this process holds it: its id, its experiment, its way into the journal and to the history."""
 
-    __slots__ = ("_columns", "_config", "_experiment", "_id", "_known", "_status", "_told")
+    __slots__ = ("_columns", "_config", "_experiment", "_id", "_known", "_seen", "_status", "_told")
 
     def _prepare(self, experiment: Experiment, run_id: str, created: Created) -> None:
         """Set every field; *created* is what the run's first event from here says."""
@@ -28,6 +28,8 @@ class Handle(Logger):
         self._status: str | None = None
         # What the run is, where nobody else can have told it before: only of an id that was made here.
         self._told: Created | None = None
+        # What the history said of the run when this object came out of a list of runs.
+        self._seen: RunRow | None = None
         self._columns: rows.Codes = {}
         self._known = known.of(self._config, run_id)
         # Not a bound method of this object: a cycle would keep a dropped run, and its ring, until the next collection.

@@ -35,3 +35,13 @@ _known: WeakValueDictionary[tuple[str, str | None, str], Known] = WeakValueDicti
 def of(config: Config, run_id: str) -> Known:
     """Return what is known about a run of a home; it is forgotten with the last handle on the run."""
     return _known.setdefault((str(config.home.root), config.settings.brokers, run_id), Known())
+
+
+def all_awaited(config: Config) -> dict[tuple[str, Topic], int]:
+    """Return the events of other processes that this one was told of, over all runs of a home that it holds."""
+    home = (str(config.home.root), config.settings.brokers)
+    awaited: dict[tuple[str, Topic], int] = {}
+    for key, known in list(_known.items()):
+        if key[:2] == home:
+            awaited |= known.awaited
+    return awaited

@@ -7,6 +7,7 @@ from typing import Any
 
 from runstream import rows
 from runstream.files import Files
+from runstream_schemas.errors import WrongArguments
 from runstream_schemas.points import NO_STEP
 
 
@@ -81,24 +82,39 @@ class Metrics(Files):
         picture = images.picture(name, path, plot, self._known.uploads)
         self._log_file(name, "image", picture.path, picture.content, description)
 
-    def get_metrics(self, name: str | None = None) -> dict[str, Any]:
+    def get_metrics(
+        self, name: str | None = None, recursive: bool = False, run_type: str | None = None, populate: bool = False
+    ) -> dict[str, Any]:
         """
         Read the run's metrics, in the order in which they were logged, once all that this process logged is there.
 
         Args:
             name: one metric alone; {} when the run does not have it.
+            recursive: those of the runs below it, too.
+            run_type: with *recursive*, only of runs of this type.
+            populate: a MetricFile, which has the bytes, for each picture and chart, instead of its name.
 
         Returns:
             name -> value for what was logged once, a list when more often; {column: the same} for rows and tables;
-            the file's name for images.
+            the file's name for pictures and charts. With *recursive*: run id -> that, for runs that have any.
 
         Raises:
             RunNotFound: no run of this id was ever logged.
             NotYetFolded: the history did not catch up within RUNSTREAM_READ_WAIT seconds.
             HistoryUnreachable: no server answers.
             ExtraMissing: runstream[consumer], which reads, is not installed here.
+            WrongArguments: *run_type* without *recursive*.
         """
-        return self._reader().metrics(name)
+        reader = self._reader()
+        if not recursive:
+            if run_type is not None:
+                raise WrongArguments(
+                    "get_metrics(run_type=...)", "chooses among the runs below: say recursive=True, too"
+                )
+            found = reader.metrics(name)
+            return reader.populated({self._id: found})[self._id] if populate and found else found
+        family = reader.metrics_of_family(name, run_type)
+        return reader.populated(family) if populate else family
 
     def _log_file(self, name: str, form: str, path: str, content: bytes, description: str) -> None:
         """Keep a file as a value of a metric: what is read back is its name."""

@@ -70,6 +70,15 @@ def written(config: Config, run_id: str) -> Mapping[tuple[str, Topic], int]:
     return {} if producer is None else producer.written()
 
 
+def all_written(config: Config) -> Mapping[tuple[str, Topic], int]:
+    """Do what written() does, for everything that this process logged to a home."""
+    found: dict[tuple[str, Topic], int] = {}
+    for (home, brokers, _), producer in list(_owned.producers.items()):
+        if (home, brokers) == (str(config.home.root), config.settings.brokers):
+            found |= producer.written()
+    return found
+
+
 def _services(config: Config) -> Services:
     """Return what the producers of this home and mode share."""
     key = (str(config.home.root), config.settings.brokers)

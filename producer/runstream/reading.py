@@ -35,6 +35,7 @@ __all__ = [
     "model_url",
     "opened",
     "portal_url",
+    "run_query",
     "ArtifactRow",
     "ExperimentRow",
     "History",
@@ -77,6 +78,25 @@ class Reader:
             if not found:
                 history.run(self._run_id)  # raises for a run that nobody knows
             return found
+
+    def metrics_of_family(self, name: str | None, run_type: str | None) -> dict[str, dict[str, Any]]:
+        """Return run id -> what metrics() gives, of the run and all below it; only of runs of one type if given."""
+        from runstream import queries
+
+        if name is not None:
+            check_name("metric", name)
+        with queries.history(self._config, "reading a run's family") as history:
+            own = history.run(self._run_id)
+            below = list(history.find_runs(run_query(parent_run_id=self._run_id, recursive=True, archived=None)))
+            rows = [row for row in (own, *reversed(below)) if run_type is None or row.run_type == run_type]
+            return history.metrics_of_runs([row.run_id for row in rows], name)
+
+    def populated(self, metrics: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        """Return metrics of runs with a MetricFile instead of each file's name."""
+        from runstream import metric_files
+
+        with self.history() as history:
+            return metric_files.populated(history, self._config, metrics)
 
     def tags(self) -> dict[str, str | None]:
         """Return the tags as they are now."""
@@ -171,6 +191,13 @@ def opened(config: Config, what: str) -> Iterator[History]:
     server, token_file = config.settings.server, config.settings.token_file
     with history.connect(home=config.home.root, server=server, token_file=token_file) as connected:
         yield connected
+
+
+def run_query(**fields: Any) -> RunQuery:
+    """Return which runs are looked for; *fields* are those of the consumer's RunQuery."""
+    from runstream_consumer.history import RunQuery
+
+    return RunQuery(**fields)
 
 
 def portal_url(config: Config, run_id: str) -> str:

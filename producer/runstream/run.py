@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import builtins
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from runstream import capture, ending, status, tags
 from runstream.charts import Charts
 from runstream.experiment import Experiment
+from runstream.family import Family
 from runstream.labels import Labels
 from runstream.models import Models
+from runstream.naming import Naming
 from runstream.snapshots import Snapshots
 from runstream.supervised import Supervised
+from runstream.tags import Wanted
 from runstream.waiting import Waiting
-from runstream.workspace import expect
+from runstream.workspace import Workspace, expect
 from runstream_schemas.events import Created, StatusChanged
 from runstream_schemas.ids import check_run_id
 
 NEXT_LINE = ",\n"
 
 
-class Run(Charts, Labels, Models, Snapshots, Supervised, Waiting):
+class Run(Charts, Family, Labels, Models, Naming, Snapshots, Supervised, Waiting):
     """
     One run of an experiment: to log into, and to read back.
 
@@ -63,41 +67,64 @@ class Run(Charts, Labels, Models, Snapshots, Supervised, Waiting):
 
         return current(allow_offline=allow_offline)
 
-    @property
-    def name(self) -> str:
-        """The same as display_name."""
-        return self.display_name
+    @staticmethod
+    def get(workspace: Workspace, run_id: str) -> Run:
+        """
+        Return a run of a workspace by its id.
 
-    @property
-    def display_name(self) -> str:
-        """The name for people; the run's id where none was given. Read from the history where another may know it."""
-        told = self._reader().row() if self._told is None else self._told
-        return told.display_name or self._id
+        Raises:
+            RunNotFound: it has no such run.
+            HistoryUnreachable, NotYetFolded, ExtraMissing: as get_metrics() does.
+        """
+        from runstream.queries import one
 
-    @property
-    def description(self) -> str | None:
-        """The run's description; read from the history where another may know it."""
-        told = self._reader().row() if self._told is None else self._told
-        return told.description
+        expect(workspace, Workspace, "Run.get(workspace, run_id)")
+        return one(workspace, check_run_id(run_id))
 
-    @property
-    def number(self) -> int:
-        """The run's place in its experiment by the time of creation, from 1; read from the history."""
-        return self._reader().row().number
+    @staticmethod
+    def list(
+        experiment: Experiment,
+        type: str | None = None,  # noqa: A002
+        tags: Wanted = None,
+        properties: Wanted = None,
+        status: str | None = None,
+        include_children: bool = False,
+    ) -> Iterator[Run]:
+        """
+        Return the runs of an experiment that are not archived, the newest first; they are read as they are asked for.
 
-    @property
-    def type(self) -> str | None:
-        """What made the run; None for one that was started by start_logging()."""
-        told = self._reader().row() if self._told is None else self._told
-        return told.run_type
+        Args:
+            experiment: whose runs.
+            type: only runs of this one; a submitted script's is azureml.scriptrun.
+            tags, properties: only runs that have them: a key, or a mapping from keys to values.
+            status: only runs that have it now.
+            include_children: runs below other runs, too.
+
+        Raises:
+            TypeError: *tags* or *properties* says nothing.
+            HistoryUnreachable, NotYetFolded, ExtraMissing: at the first run, as get_metrics() does.
+        """
+        from runstream.queries import found
+
+        expect(experiment, Experiment, "Run.list(experiment)")
+        return found(
+            experiment.workspace,
+            tags_wanted=tags,
+            properties_wanted=properties,
+            status=status,
+            experiment=experiment.name,
+            run_type=type,
+            include_children=include_children,
+        )
 
     def __reduce__(self) -> tuple[object, tuple[Experiment, str]]:
         return Run, (self._experiment, self._id)
 
-    def _facts(self) -> list[tuple[str, str]]:
+    def _facts(self) -> builtins.list[tuple[str, str]]:
         """Return what this object knows: a repr that opens a database would surprise every debugger."""
         unread = "not read yet"
-        kind = unread if self._told is None else str(self._told.run_type)
+        known = self._told or self._seen
+        kind = unread if known is None else str(known.run_type)
         shown = [("Experiment", self._experiment.name), ("Id", self._id), ("Type", kind)]
         return [*shown, ("Status", self._status or unread)]
 
@@ -120,6 +147,8 @@ def started(
     created: Created,
     tags_to_set: Mapping[str, str | None],
     outputs: Path | None = None,
+    *,
+    captures: bool = True,
 ) -> Run:
     """
     Return a run that is Running: what start_logging() does.
@@ -130,6 +159,7 @@ def started(
         created: what is told about it when it is new.
         tags_to_set: set at once.
         outputs: the folder whose files become the run's; None = none.
+        captures: whether what is printed, and where the run comes from, is kept too.
 
     Raises:
         InvalidName: *run_id* cannot be one.
@@ -145,6 +175,7 @@ def started(
     run._append_change(StatusChanged(status.RUNNING))
     run._status = status.RUNNING
     ending.watch(run._config, run.id, created)
-    capture.begin(run, run._config, outputs)
+    if captures:
+        capture.begin(run, run._config, outputs)
     run.set_tags(checked_tags)
     return run

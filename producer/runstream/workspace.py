@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import builtins
 import os
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
+from runstream_schemas.errors import WorkspaceExists, WorkspaceNotFound
 from runstream_schemas.ids import check_name
+
+if TYPE_CHECKING:
+    from runstream.experiment import Experiment
+    from runstream.model import Model
+    from runstream.run import Run
 
 
 def expect(value: object, kind: type, call: str) -> None:
@@ -112,6 +119,71 @@ class Workspace:
             "location": self.location,
         }
 
+    @property
+    def experiments(self) -> dict[str, Experiment]:
+        """The workspace's experiments by name, those that are not archived; read anew each time."""
+        from runstream.experiment import Experiment
+
+        return {experiment.name: experiment for experiment in Experiment.list(self)}
+
+    @property
+    def models(self) -> dict[str, Model]:
+        """The newest version of each model of the workspace, by name; read anew each time."""
+        from runstream.model import Model
+
+        return {model.name: model for model in Model.list(self, latest=True)}
+
+    def get_run(self, run_id: str) -> Run:
+        """Return one of the workspace's runs. Raises as Run.get() does."""
+        from runstream.run import Run
+
+        return Run.get(self, run_id)
+
+    @classmethod
+    def get(cls, name: str, *, subscription_id: str | None = None, resource_group: str | None = None) -> Self:
+        """
+        Return a workspace that something was logged to.
+
+        Raises:
+            WorkspaceNotFound: there is none of this name; the error lists those that are there.
+            HistoryUnreachable, NotYetFolded, ExtraMissing: as reading a run does.
+        """
+        workspace, known = cls(name, subscription_id=subscription_id, resource_group=resource_group), _known()
+        if name not in known:
+            raise WorkspaceNotFound(name, known)
+        return workspace
+
+    @classmethod
+    def create(
+        cls,
+        name: str,
+        *,
+        subscription_id: str | None = None,
+        resource_group: str | None = None,
+        exist_ok: bool = False,
+    ) -> Self:
+        """
+        Return a new workspace; nothing is written before something is logged to it.
+
+        Args:
+            name: any name.
+            subscription_id, resource_group: kept for write_config().
+            exist_ok: it may be there already.
+
+        Raises:
+            WorkspaceExists: something was logged to one of this name.
+            HistoryUnreachable, NotYetFolded, ExtraMissing: as reading a run does, unless *exist_ok*.
+        """
+        workspace = cls(name, subscription_id=subscription_id, resource_group=resource_group)
+        if not exist_ok and name in _known():
+            raise WorkspaceExists(name)
+        return workspace
+
+    @staticmethod
+    def list() -> dict[str, builtins.list[Workspace]]:
+        """Return the workspaces that something was logged to, by name, each in a list of its own."""
+        return {name: [Workspace(name)] for name in _known()}
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Workspace) and other._name == self._name
 
@@ -129,6 +201,14 @@ class Workspace:
         import html
 
         return f"<table><tr><th>Name</th></tr><tr><td>{html.escape(self._name)}</td></tr></table>"
+
+
+def _known() -> list[str]:
+    """Return the names of all workspaces that something was logged to."""
+    from runstream import config, queries
+
+    with queries.history(config.read(), "looking for workspaces") as history:
+        return sorted({row.workspace for row in history.experiments(archived=None)})
 
 
 def _remade(kind: type[Workspace], name: str, subscription_id: str | None, resource_group: str | None) -> Workspace:

@@ -1,11 +1,11 @@
-"""Errors of experiments and models. Part of the tree that errors.py draws."""
+"""Errors of workspaces, experiments and models. Part of the tree that errors.py draws."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from runstream_schemas.root_error import ModelError, ModelPathError, UserError
+from runstream_schemas.root_error import ModelError, ModelPathError, UserError, WorkspaceError
 
 _N_LISTED = 20
 
@@ -41,6 +41,26 @@ class ModelPathNotFound(ModelPathError, LookupError):
     def __str__(self) -> str:
         known = _listed(self.available)
         return f"{self.where} has no file or folder {self.path!r} to make a model of; its files: {known}"
+
+
+@dataclass(eq=False)
+class WorkspaceNotFound(WorkspaceError, LookupError):
+    """Nothing was logged to a workspace of this name; `available` says what there is instead."""
+
+    name: str
+    available: Sequence[str] = ()
+
+    def __str__(self) -> str:
+        known = _listed(self.available)
+        return f"nothing was logged to workspace {self.name!r}; there are: {known}. Workspace({self.name!r}) begins one"
+
+
+@dataclass(eq=False)
+class WorkspaceExists(WorkspaceError, ValueError):
+    """A workspace that was to be new has runs already."""
+
+    template = "workspace {name!r} is there already; Workspace({name!r}), or exist_ok=True, takes it as it is"
+    name: str
 
 
 @dataclass(eq=False)

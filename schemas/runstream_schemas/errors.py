@@ -13,9 +13,10 @@ RunstreamError
 │   ├── SupervisedElsewhere (RuntimeError) RunEnvironmentMissing (RuntimeError)
 │   ├── SnapshotFailed (ValueError)        SnapshotNotFound (LookupError)
 │   └── ActivityFailed (RuntimeError)      WaitInterrupted (RuntimeError)
-├── experiments and models (catalog_errors.py)
+├── workspaces, experiments and models (catalog_errors.py)
 │   ├── ModelNotFound (LookupError)        ModelPathNotFound (LookupError)   TargetExists (FileExistsError)
-│   └── ExperimentNotFound (LookupError)   ExperimentNotEmpty (ValueError)
+│   ├── ExperimentNotFound (LookupError)   ExperimentNotEmpty (ValueError)
+│   └── WorkspaceNotFound (LookupError)    WorkspaceExists (ValueError)
 ├── settings and platform
 │   ├── ConfigError (ValueError)          UnknownSetting (ValueError)   PlatformUnsupported
 │   └── ExtraMissing (ImportError)
@@ -56,6 +57,8 @@ from runstream_schemas.catalog_errors import (
     ModelNotFound,
     ModelPathNotFound,
     TargetExists,
+    WorkspaceExists,
+    WorkspaceNotFound,
 )
 from runstream_schemas.log_errors import (
     BrokerMismatch,
@@ -154,6 +157,8 @@ __all__ = [
     "ExperimentNotFound",
     "ExperimentNotEmpty",
     "TargetExists",
+    "WorkspaceNotFound",
+    "WorkspaceExists",
     "ConfigError",
     "UnknownSetting",
     "PlatformUnsupported",
