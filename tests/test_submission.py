@@ -13,9 +13,9 @@ import pytest
 
 from runstream import Experiment, Run, ScriptRunConfig, Workspace
 from runstream.submission import SCRIPT_RUN
-from runstream_schemas.errors import SubmissionFailed
+from runstream_schemas.errors import NotYetFolded, RunNotFound, SubmissionFailed
 from runstream_schemas.events import LogEvent
-from tests.broker import new_prefix
+from tests.broker import Broker, new_prefix
 from tests.pipeline import Pipeline
 from tests.run_events import events
 from tests.scripts import ROOT
@@ -64,6 +64,48 @@ def test_a_script_is_run_and_read_back(pipeline: Pipeline, tmp_path: Path) -> No
     assert metrics["loss"] == [1 / (step + 1) for step in range(100)]
     assert metrics["arguments"] == ["--alpha", "0.5"]
     assert run.get_tags() == {"kind": "test", "by": "script"}
+
+
+def test_a_run_ends_whatever_the_log(pipeline: Pipeline, tmp_path: Path) -> None:
+    """Another handle cancels a run; a run that fails tells why; both over journals and over Kafka."""
+    waiting = submit(folder(tmp_path / "waiting", "import time; time.sleep(1000)"))
+    failing = submit(folder(tmp_path / "failing", "raise ValueError('no good')"))
+    assert pipeline.is_kafka == (waiting._config.settings.brokers is not None)
+    other = Run(EXPERIMENT, waiting.id)
+    until(lambda: other.get_status() == "Running", what="the script's start")
+    other.cancel()
+    until(lambda: other.get_status() == "Canceled", what="the run's cancellation")
+    until(lambda: failing.get_status() == "Failed", what="the run's failure")
+    assert failing._reader().row().error_message == "no good"
+
+
+def test_a_supervisor_waits_for_a_broker_that_is_away(
+    own_broker: Broker, topic_prefix: str, home_path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A script that ends while the broker is away is told as soon as it is back, without any other process."""
+    monkeypatch.setenv("RUNSTREAM_BROKERS", own_broker.servers)
+    monkeypatch.setenv("RUNSTREAM_EXIT_WAIT", "0")
+    both = {"RUNSTREAM_BROKERS": own_broker.servers, "RUNSTREAM_TOPIC_PREFIX": topic_prefix}
+    pipeline = Pipeline(home_path, both)
+    pipeline.command("topics", "create")
+    own_broker.stop()
+    run = submit(folder(tmp_path / "code", "open('ran', 'w')"))
+    wait(run)
+    assert (folder_of(run).code / "ran").exists()
+    own_broker.start()
+    pipeline.start()
+    try:
+        until(lambda: status_of(run) == "Completed", what="the run's end")
+    finally:
+        pipeline.stop()
+
+
+def status_of(run: Run) -> str | None:
+    """Return what the history says of a run; None while it does not know it."""
+    try:
+        return Run(run.experiment, run.id).get_status()
+    except (RunNotFound, NotYetFolded):
+        return None
 
 
 def test_what_a_script_leaves_and_prints_is_kept(

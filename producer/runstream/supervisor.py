@@ -13,6 +13,7 @@ import signal
 import sys
 import time
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -28,12 +29,15 @@ from runstream.run import Run
 from runstream.run_folder import RunFolder
 from runstream.submission import created
 from runstream.workspace import Workspace
-from runstream_schemas.errors import RunstreamError
+from runstream_schemas.errors import FlushTimeout, RunstreamError
 from runstream_schemas.events import PropertiesAdded, StatusChanged
 from runstream_schemas.home import locked
 
 PIPE_WAIT_S: Final = 5.0
 """How long the output of a script that has ended may take to arrive."""
+
+DELIVERY_WAIT_S: Final = 3600.0
+"""How long a supervisor tries to send what its run has logged; after that the next process of the home does."""
 
 _LOOK_S: Final = 1.0
 _LOCK_LOOK_S: Final = 0.2
@@ -91,6 +95,7 @@ class Supervisor:
             self._run._append_change(self._end or change)
         self._run.producer.close()
         self._folder.control.unlink()
+        self._deliver()
 
     # The three parts of a run.
 
@@ -172,6 +177,13 @@ class Supervisor:
         output, complaints = (each.end(PIPE_WAIT_S) for each in printed)
         code = program.poll()
         return -signal.SIGKILL if code is None else code, output, complaints
+
+    def _deliver(self) -> None:
+        """Wait for a broker that is away: nobody waits for this process, and it may be long until another one comes."""
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_DFL)
+        with suppress(FlushTimeout):
+            self._run.flush(DELIVERY_WAIT_S)
 
     # Being asked to stop.
 
