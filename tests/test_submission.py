@@ -80,19 +80,20 @@ def test_a_run_ends_whatever_the_log(pipeline: Pipeline, tmp_path: Path) -> None
 
 
 def test_a_supervisor_waits_for_a_broker_that_is_away(
-    own_broker: Broker, topic_prefix: str, home_path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    own_broker: Broker, topic_prefix: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A script that ends while the broker is away is told as soon as it is back, without any other process."""
+    """A script that ends while the broker is away is told as soon as it is back; no other process of its home helps."""
     monkeypatch.setenv("RUNSTREAM_BROKERS", own_broker.servers)
     monkeypatch.setenv("RUNSTREAM_EXIT_WAIT", "0")
     both = {"RUNSTREAM_BROKERS": own_broker.servers, "RUNSTREAM_TOPIC_PREFIX": topic_prefix}
-    pipeline = Pipeline(home_path, both)
+    pipeline = Pipeline(tmp_path / "another-machine", both)
     pipeline.command("topics", "create")
     own_broker.stop()
     run = submit(folder(tmp_path / "code", "open('ran', 'w')"))
     wait(run)
     assert (folder_of(run).code / "ran").exists()
     own_broker.start()
+    monkeypatch.setenv("RUNSTREAM_HOME", str(pipeline.home))
     pipeline.start()
     try:
         until(lambda: status_of(run) == "Completed", what="the run's end")
