@@ -72,6 +72,19 @@ def test_a_dot_that_is_clicked_is_compared_too(view: View, keep: Keep) -> None:
     page.get_by_role("heading", name="Compare 3 runs").wait_for()
 
 
+def test_dots_are_coloured_by_what_a_link_says(view: View, keep: Keep) -> None:
+    """Another colour is chosen above the chart and kept in the address."""
+    runs = sweep("dyed", (0.1, 0.2, 0.3))
+    page = view.open(f"/compare?runs={runs[0]},{runs[2]}&tab=Scatter&scolour=property+lr")
+    page.get_by_text("the compared ones are large").wait_for()
+    expect(page.get_by_role("combobox", name="Colour")).to_have_value("property lr")
+    keep(page, "compare-scatter-coloured")
+    page.get_by_role("combobox", name="Colour").click()
+    page.get_by_role("option", name="of the run").click()
+    page.get_by_text("the compared ones in colour").wait_for()
+    page.wait_for_url(lambda url: "scolour" not in url)
+
+
 def test_pictures_of_runs_stand_side_by_side(view: View, keep: Keep, tmp_path: Path) -> None:
     """One slider for all runs: the same name at the same place, also from a link; the newest needs no address."""
     runs = []

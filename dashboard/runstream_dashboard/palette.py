@@ -8,6 +8,9 @@ from collections.abc import Sequence
 # tritan sight); the order makes neighbouring run numbers differ most.
 LIGHT = ("#4460f3", "#ad8b0b", "#9052a7", "#0d6e4a", "#ef5f94", "#233385", "#3c9cde", "#6c2100")
 DARK = ("#3e9dfd", "#f5c337", "#aa4b9f", "#52febd", "#e483a2", "#5b59f4", "#a0cbf5", "#dc4b02")
+# From a small number to a large one, ever darker on light and ever lighter on dark.
+LIGHT_SCALE = ("#f2ab1f", "#ef5f94", "#9052a7", "#233385")
+DARK_SCALE = ("#5a50c8", "#b85aa8", "#e98a6b", "#f7e68a")
 # The product's own colour: buttons, links, focus.
 LIGHT_PRIMARY = LIGHT[0]
 DARK_PRIMARY = DARK[0]
@@ -23,6 +26,22 @@ def colour_index(number: int) -> int:
 def colours(dark: bool) -> tuple[str, ...]:
     """Return the palette for a light or a dark page."""
     return DARK if dark else LIGHT
+
+
+def scale(dark: bool) -> tuple[str, ...]:
+    """Return the colours from a small number to a large one, for a light or a dark page."""
+    return DARK_SCALE if dark else LIGHT_SCALE
+
+
+def spread(scale: Sequence[str], n: int) -> list[str]:
+    """Return `n` colours, evenly spaced along a scale, its ends among them; of one only the last."""
+    places = [(len(scale) - 1) * step / (n - 1) for step in range(n)] if n > 1 else [len(scale) - 1.0]
+    return [_between(scale[int(at)], scale[min(int(at) + 1, len(scale) - 1)], at - int(at)) for at in places]
+
+
+def _between(first: str, second: str, share: float) -> str:
+    parts = [(int(first[at : at + 2], 16), int(second[at : at + 2], 16)) for at in (1, 3, 5)]
+    return "#" + "".join(f"{round(low + (high - low) * share):02x}" for low, high in parts)
 
 
 def dashes(colours: Sequence[int]) -> list[int]:

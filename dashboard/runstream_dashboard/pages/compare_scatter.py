@@ -5,12 +5,13 @@ from __future__ import annotations
 import streamlit as st
 
 from runstream_consumer.history import MetricInfo, RunRow
-from runstream_dashboard import address, differences, figures, live, style
+from runstream_dashboard import address, colouring, differences, figures, formats, live, style
 from runstream_dashboard.figures import Spec
 
 # Grey dots behind the compared runs: enough to see the shape of a sweep.
 MAX_OTHERS = 200
 _SCATTER_PX = 440
+_OWN = "of the run"
 
 
 def scatter(rows: list[RunRow], _metrics: list[MetricInfo]) -> None:
@@ -25,29 +26,36 @@ def scatter(rows: list[RunRow], _metrics: list[MetricInfo]) -> None:
     if len(keys) < 2:
         st.caption("These runs share no two numbers to draw against each other.")
         return
-    x, y, logs = _axes(keys, differences.first_axes(differences.varied(keys, numbers)))
-    points = differences.points(every, numbers, x, y, [row.run_id for row in rows], style.dark())
+    values = colouring.values_of(every, numbers)
+    x, y, logs, colour = _axes(keys, differences.first_axes(differences.varied(keys, numbers)), list(values))
+    compared = [row.run_id for row in rows]
+    points = differences.points(every, numbers, x, y, compared, style.dark())
     spec = figures.scatter(points, x, y, log_x="x" in logs, log_y="y" in logs)
+    if colour and spec["series"]:
+        spec = colouring.dyed(spec, colouring.colouring(colour, values[colour]), compared, style.dark())
     for series in spec["series"]:
         series["selectedMode"] = "single"
-    # Its selection is places in its series: other runs or axes make it another chart.
-    key = f"scatter-{len(rows)}-{len(points)}-{x}-{y}-{logs}"
+    # Its selection is places in its series: other runs, axes or colours make it another chart.
+    key = f"scatter-{len(rows)}-{len(points)}-{x}-{y}-{logs}-{colour}"
     event = st.echarts_chart(spec, height=_SCATTER_PX, key=key, on_select="rerun", alt=f"{y} against {x}, a dot a run")
     st.caption(
-        f"{len(points)} runs of {experiment} have both; the compared ones in colour. Click a grey dot to add it."
+        f"{len(points)} runs of {formats.plain(experiment)} have both; the compared ones "
+        f"{'are large' if colour else 'in colour'}. Click a {'small' if colour else 'grey'} dot to add it."
     )
-    picked = _clicked(spec, event.selection.selected, [row.run_id for row in rows])
+    picked = _clicked(spec, event.selection.selected, compared)
     if picked:
         st.query_params["runs"] = address.join([*address.split(st.query_params.get("runs")), picked])
         st.rerun()
 
 
-def _axes(keys: list[str], first: tuple[str, str]) -> tuple[str, str, list[str]]:
-    left, right, log = st.columns([2, 2, 1.2], vertical_alignment="bottom")
+def _axes(keys: list[str], first: tuple[str, str], colours: list[str]) -> tuple[str, str, list[str], str]:
+    left, right, third, log = st.columns([2, 2, 2, 1.1], vertical_alignment="bottom")
     x = left.selectbox("x", keys, index=keys.index(first[0]), key="sx", bind="query-params")
     y = right.selectbox("y", keys, index=keys.index(first[1]), key="sy", bind="query-params")
+    # At first each compared run has its own colour, as everywhere.
+    colour = third.selectbox("Colour", [_OWN, *colours], key="scolour", bind="query-params")
     logs = log.pills("Log axes", ["x", "y"], selection_mode="multi", key="slog", bind="query-params")
-    return x, y, logs
+    return x, y, logs, "" if colour == _OWN else colour
 
 
 def _clicked(spec: Spec, selected: list[dict[str, object]], known: list[str]) -> str | None:
