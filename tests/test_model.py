@@ -217,10 +217,12 @@ def test_a_deleted_version_is_gone_and_its_number_stays_taken(run: Run, workspac
 
     assert [model.id for model in Model.list(workspace)] == ["ridge:1"]
     assert run.register_model("ridge", "outputs/ridge_0.40.pkl").version == 3
-    with pytest.raises(ModelNotFound, match=re.escape("it has: ridge:3, ridge:1")):
+    with pytest.raises(ModelNotFound, match=re.escape("no model 'ridge' with version 2; it has: ridge:3, ridge:1")):
         Model(workspace, "ridge", version=2)
-    with pytest.raises(ModelNotFound):
+    with pytest.raises(ModelNotFound, match="this object stands for: it was deleted"):
         second.download()
+    with pytest.raises(ModelNotFound, match="it was deleted"):
+        _ = pickle.loads(pickle.dumps(second)).tags
 
 
 def test_files_of_this_machine_are_registered(workspace: Workspace, tmp_path: Path) -> None:
@@ -327,6 +329,8 @@ def test_wrong_questions_are_told_as_such(run: Run, workspace: Workspace) -> Non
         Model(workspace, id="ridge")
     with pytest.raises(ModelNotFound, match="has no model 'ridg'; it has: ridge:1"):
         Model(workspace, "ridg")
+    with pytest.raises(TypeError, match="no whole number"):
+        Model(workspace, "ridge", version="1")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="pair of key and value"):
         Model.list(workspace, tags=[["a", "b", "c"]])
     with pytest.raises(TypeError, match="takes Workspace first"):

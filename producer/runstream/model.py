@@ -9,16 +9,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from runstream import config, model_files, registry
+from runstream import config, model_files, model_list, registry
 from runstream import tags as labels
-from runstream.registration import Registration, checked_name
+from runstream.registration import Registration
 from runstream.workspace import Workspace, expect
 from runstream_schemas.catalog import MODEL, CatalogDeleted, CatalogTag
-from runstream_schemas.errors import ModelNotFound
 
 if TYPE_CHECKING:
-    from runstream.reading import History, ModelRow
-
+    from runstream.reading import ModelRow
 
 NEXT_LINE = ",\n"
 
@@ -57,18 +55,12 @@ class Model:
         run_id: str | None = None,
     ) -> None:
         expect(workspace, Workspace, "Model(workspace, name)")
-        name, version = _asked(name, id, version)
+        name, version = model_list.asked(name, id, version)
         self._workspace = workspace
         self._config = config.read()
-        with registry.history(self._config, "finding a model") as history:
-            wanted, made = labels.wanted(tags), labels.wanted(properties)
-            found = history.models(
-                workspace.name, name, version=version, tags=wanted, properties=made, run_id=run_id, latest=True
-            )
-            if not found:
-                raise _not_found(history, workspace.name, name, version)
-        self._row: ModelRow | None = found[0]
-        self._name, self._registration_id = found[0].name, found[0].registration_id
+        row = model_list.newest(self._config, workspace.name, name, tags, properties, version, run_id)
+        self._row: ModelRow | None = row
+        self._name, self._registration_id = row.name, row.registration_id
 
     @classmethod
     def _registered(cls, workspace: Workspace, settings: config.Config, name: str, registration_id: str) -> Self:
@@ -146,20 +138,14 @@ class Model:
         """
         expect(workspace, Workspace, "Model.list(workspace)")
         settings = config.read()
-        with registry.history(settings, "listing models") as history:
-            wanted, made = labels.wanted(tags), labels.wanted(properties)
-            rows = history.models(workspace.name, name, tags=wanted, properties=made, run_id=run_id, latest=latest)
+        rows = model_list.found(settings, workspace.name, name, tags, properties, run_id, latest=latest)
         return [Model._read(workspace, settings, row) for row in rows]
 
     @property
     def _told(self) -> ModelRow:
         """What the history says about it, read once."""
         if self._row is None:
-            with registry.history(self._config, "reading a model") as history:
-                found = history.models(self._workspace.name, registration_id=self._registration_id)
-                if not found:
-                    raise _not_found(history, self._workspace.name, self._name, None)
-                self._row = found[0]
+            self._row = model_list.registered(self._config, self._workspace.name, self._name, self._registration_id)
         return self._row
 
     @property
@@ -245,10 +231,7 @@ class Model:
             TargetExists: it is there already, and *exist_ok* is False.
             OSError: the store does not hold it, gave other bytes, or the folder cannot be written.
         """
-        with registry.history(self._config, "downloading a model") as history:
-            files = history.model_files(self._registration_id)
-            if not files:
-                raise _not_found(history, self._workspace.name, self._name, None)
+        files = model_list.files(self._config, self._workspace.name, self._name, self._registration_id)
         return str(model_files.download(files, Path(target_dir), self._config, exist_ok=exist_ok))
 
     def delete(self) -> None:
@@ -307,25 +290,3 @@ class Model:
 def _remade(workspace: Workspace, name: str, registration_id: str) -> Model:
     """Return a pickled model as it was, to be read where it is now."""
     return Model._registered(workspace, config.read(), name, registration_id)
-
-
-def _asked(name: str | None, model_id: str | None, version: int | None) -> tuple[str, int | None]:
-    """Return the name and version that the arguments of Model() ask for."""
-    if (name is None) == (model_id is None):
-        message = "Model(workspace, name) needs a name, or an id such as 'ridge:3', and not both"
-        raise TypeError(message)
-    if name is not None:
-        return checked_name(name), version
-    found, colon, number = str(model_id).rpartition(":")
-    if not colon or not number.isdecimal() or version is not None:
-        message = f"id={model_id!r} is no name, colon and version such as 'ridge:3'"
-        raise ValueError(message)
-    return found, int(number)
-
-
-def _not_found(history: History, workspace: str, name: str, version: int | None) -> ModelNotFound:
-    """Say what there is instead."""
-    own = history.models(workspace, name)
-    others = own or history.models(workspace, latest=True)
-    asked = repr(name) if version is None else f"{name!r} with version {version}"
-    return ModelNotFound(asked, workspace, [f"{row.name}:{row.version}" for row in others])
