@@ -88,7 +88,7 @@ def test_wrong_arguments_end_with_two() -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["up", "demo", "consume", "dashboard", "sync", "token", "runs", "show", "tail", "sql", "check", "version"],
+    ["up", "demo", "consume", "dashboard", "sync", "token", "runs", "show", "tail", "logs", "sql", "check", "version"],
 )
 def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     """`runstream COMMAND --help` prints its options and ends with 0."""

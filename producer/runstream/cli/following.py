@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from runstream.cli import printing
 from runstream.cli.exits import OK, TRY_AGAIN
+from runstream.cli.lines import Line, LineFollower, shown, write
 from runstream.cli.reading import history, resolved
 from runstream_schemas.errors import HistoryUnreachable
 
@@ -31,10 +32,12 @@ def show(options: argparse.Namespace) -> int:
         row = past.run(run_id)
         metrics = past.metric_list([run_id])
         files = past.artifacts(run_id)
+        streams = past.log_streams(run_id)
     if options.json:
         facts: dict[str, Any] = asdict(row) | {
             "metrics": [asdict(metric) for metric in metrics],
             "artifacts": [{k: v for k, v in asdict(file).items() if k != "content"} for file in files],
+            "logs": [asdict(stream) for stream in streams],
         }
         printing.write_object(facts, sys.stdout)
         return OK
@@ -44,6 +47,7 @@ def show(options: argparse.Namespace) -> int:
     columns = ("name", "column_name", "form", "n", "last_value", "min_value", "max_value")
     _print_part("metrics", columns, [[getattr(metric, column) for column in columns] for metric in metrics])
     _print_part("files", ("path", "size_bytes", "sha256"), [(f.path, f.size_bytes, f.sha256[:12]) for f in files])
+    _print_part("logs", ("stream", "lines", "last_at"), [(s.name, s.n_lines, s.last_at) for s in streams])
     return OK
 
 
@@ -61,44 +65,71 @@ def _print_part(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
 
 
 def tail(options: argparse.Namespace) -> int:
-    """Print the last points of a run, then each new one, until the run has ended and all of it is printed."""
+    """Print a run's last points and lines, then each new one, until the run has ended and all of it is printed."""
     with history() as past:
-        follower = Follower(past, resolved(past, options.run), options.metric)
-        for point in follower.last(past, options.lines):
-            _print_point(point, options.json)
+        run_id = resolved(past, options.run)
+        follower = Follower(past, run_id, options.metric)
+        # Whoever asks for a metric wants nothing else.
+        printed = None if options.metric else LineFollower(run_id)
+        last = [] if printed is None else printed.last(past, options.lines)
+        _print(follower.last(past, options.lines), last, options.json)
+
+    def look(past: History) -> RunRow:
+        # Asked before the rest: what a run logged before it ended is then certainly among it.
+        run = past.run(run_id)
+        _print(follower.new(past), [] if printed is None else printed.new(past), options.json)
+        return run
+
+    return to_its_end(look, "tail")
+
+
+def to_its_end(look: Callable[[History], RunRow], command: str) -> int:
+    """
+    Look at a run again and again until it has ended; a consumer that is started anew is waited for.
+
+    Args:
+        look: prints what is new, and returns the run as it was before that.
+        command: to call again, for a run that does not respond.
+
+    Returns:
+        The exit code.
+    """
     pause = threading.Event()
     while True:
         try:
             with history() as past:
-                while (run := _follow(follower, past, options.json)).status not in (*TERMINAL, SILENT):
+                while (run := look(past)).status not in (*TERMINAL, SILENT):
                     pause.wait(POLL_S)
-            return _ended(run)
+            return _ended(run, command)
         except HistoryUnreachable:
-            # The consumer is being started again: the follower knows where it was.
+            # The consumer is being started again: whoever looks knows where it was.
             pause.wait(POLL_S)
 
 
-def _ended(run: RunRow) -> int:
-    """Return the exit code of a tail that has come to the run's end, or to its silence, which is told."""
+def _ended(run: RunRow, command: str) -> int:
+    """Return the exit code of a look that has come to the run's end, or to its silence, which is told."""
     if run.status != SILENT:
         return OK
     seen = f"{run.last_seen_at.astimezone():%Y-%m-%d %H:%M:%S}"
     print(
         f"runstream: run {run.run_id} is {SILENT}: nothing was heard of it since {seen}, "
-        "so its process is dead, stopped or cut off; call `runstream tail` again once it is back",
+        f"so its process is dead, stopped or cut off; call `runstream {command}` again once it is back",
         file=sys.stderr,
     )
     return TRY_AGAIN
 
 
-def _follow(follower: Follower, past: History, is_json: bool) -> RunRow:
-    """Print what is new; return the run as it was before."""
-    # Asked before the points: what a run logged before it ended is then certainly among them.
-    run = past.run(follower.run_id)
-    for point in follower.new(past):
-        _print_point(point, is_json)
+def _print(points: Sequence[Point], printed: Iterable[Line], is_json: bool) -> None:
+    """Print points and lines in the order of their clocks."""
+    found: list[Point | Line] = [*points, *printed]
+    for one in sorted(found, key=lambda either: either.logged_at):
+        if isinstance(one, Point):
+            _print_point(one, is_json)
+        elif is_json:
+            write(one, is_json=True, with_stream=True)
+        else:
+            print(_clock(one.logged_at), f"{'':>8}", one.stream, shown(one.text))
     sys.stdout.flush()
-    return run
 
 
 class Follower:
@@ -178,4 +209,8 @@ def _print_point(point: Point, is_json: bool) -> None:
         printing.write_line(COLUMNS, row, sys.stdout)
     else:
         name = point.name if point.column_name is None else f"{point.name}.{point.column_name}"
-        print(f"{point.logged_at.astimezone():%H:%M:%S.%f}"[:-3], f"{point.step:>8}", name, printing.cell(point.logged))
+        print(_clock(point.logged_at), f"{point.step:>8}", name, printing.cell(point.logged))
+
+
+def _clock(moment: datetime) -> str:
+    return f"{moment.astimezone():%H:%M:%S.%f}"[:-3]

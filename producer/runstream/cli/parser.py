@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from runstream.cli import check, execution, exits, following, pipeline, processes, reading
+from runstream.cli import check, execution, exits, following, logs, pipeline, processes, reading
 from runstream_schemas import settings
 
 Call = Callable[[argparse.Namespace], int]
@@ -153,15 +153,22 @@ def _reading(commands: Commands[argparse.ArgumentParser]) -> None:
     runs.add_argument("--limit", type=_count, default=50, metavar="N", help="at most so many (50)")
     _format(runs)
     show = _command(
-        commands, "show", following.show, "Show one run: status, tags, properties, metrics, files", *READING
+        commands, "show", following.show, "Show one run: status, tags, properties, metrics, files, logs", *READING
     )
     show.add_argument("run", metavar="RUN", help="its id, or a beginning that no other run has")
     show.add_argument("--json", action="store_true", help="one JSON object")
-    tail = _command(commands, "tail", following.tail, "Follow one run's points in the terminal until it ends", *READING)
+    tail = _command(
+        commands, "tail", following.tail, "Follow what one run logs and prints in the terminal until it ends", *READING
+    )
     tail.add_argument("run", metavar="RUN", help="its id, or a beginning that no other run has")
-    tail.add_argument("--metric", action="append", default=[], metavar="NAME", help="only this one; may be repeated")
-    tail.add_argument("--lines", type=_count, default=10, metavar="N", help="start with the last N points (10)")
-    tail.add_argument("--json", action="store_true", help="one JSON object a point")
+    tail.add_argument(
+        "--metric", action="append", default=[], metavar="NAME", help="only this one, and no lines; may be repeated"
+    )
+    tail.add_argument(
+        "--lines", type=_count, default=10, metavar="N", help="start with the last N points, N lines (10)"
+    )
+    tail.add_argument("--json", action="store_true", help="one JSON object a point or line")
+    _logs(commands)
     sql = _command(
         commands,
         "sql",
@@ -178,6 +185,22 @@ def _reading(commands: Commands[argparse.ArgumentParser]) -> None:
         "--timeout", type=_seconds, metavar="S", help="end it after so many seconds, 0: never; --output has no end (60)"
     )
     sql.add_argument("--connect", action="store_true", help="print the lines that attach another DuckDB to the server")
+
+
+def _logs(commands: Commands[argparse.ArgumentParser]) -> None:
+    command = _command(
+        commands,
+        "logs",
+        logs.logs,
+        """Print what one run has printed: stdout, stderr, and text files that grow in its logs folder
+        Lines of all streams come as they were written, each behind the name of its stream.""",
+        *READING,
+    )
+    command.add_argument("run", metavar="RUN", help="its id, or a beginning that no other run has")
+    command.add_argument("--stream", metavar="NAME", help="only this one: stdout, stderr, logs/train.txt, ...")
+    command.add_argument("--follow", action="store_true", help="go on with the lines that come, until the run ends")
+    command.add_argument("--lines", type=_count, metavar="N", help="start with the last N lines (all)")
+    command.add_argument("--json", action="store_true", help="one JSON object a line")
 
 
 def _format(command: argparse.ArgumentParser) -> None:
