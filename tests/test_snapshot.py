@@ -200,12 +200,16 @@ def test_what_cannot_be_kept_can_be_ignored(source: Path) -> None:
     assert taken(source) == [".amlignore"]
 
 
-def test_a_file_is_no_folder(source: Path) -> None:
-    """A snapshot is taken of a folder that is there."""
-    write(source, "a.py")
-    for path in (source / "a.py", source / "nowhere"):
-        with pytest.raises(SnapshotFailed, match="no folder"):
-            snapshot.take(path, config.read())
+def test_a_single_file_is_a_snapshot(source: Path) -> None:
+    """A file is kept by its name, whatever ignore rules say; a pipe, and what is not there, are refused."""
+    write(source, "deep/a.py")
+    write(source, ".amlignore", text="*\n")
+    (source / "link.py").symlink_to("deep/a.py")
+    assert (taken(source / "deep" / "a.py"), taken(source / "link.py")) == (["a.py"], ["link.py"])
+    os.mkfifo(source / "pipe")
+    for name in ("pipe", "nowhere"):
+        with pytest.raises(SnapshotFailed, match=name):
+            snapshot.take(source / name, config.read())
 
 
 def test_a_run_restores_its_folder(source: Path, tmp_path: Path) -> None:

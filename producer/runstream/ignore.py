@@ -72,6 +72,12 @@ def sources(folder: Path, without: Collection[Path] = ()) -> Iterator[Source]:
                 yield _source(path, Path(entry.path), root)
 
 
+def one(file: Path) -> Source:
+    """Return a single file, by its name. Raises SnapshotFailed as sources() does; a link may lead anywhere here."""
+    real = file.resolve()
+    return _source(file.name, real, real.parent)
+
+
 def _entries(folder: Path, inside: str) -> list[os.DirEntry[str]]:
     """Return what lies in a folder of the folder."""
     try:

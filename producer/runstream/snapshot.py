@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from runstream import blobs, paths, store
 from runstream.config import Config
-from runstream.ignore import IGNORE_FILES, Source, sources
+from runstream.ignore import IGNORE_FILES, Source, one, sources
 from runstream_schemas.errors import SnapshotFailed, SnapshotNotFound, UnsafePath
 
 PROPERTY: Final = "ContentSnapshotId"
@@ -65,10 +65,10 @@ class Entry:
 
 def take(folder: Path, config: Config) -> Snapshot:
     """
-    Keep the files of *folder* that no ignore rule names.
+    Keep the files of *folder* that no ignore rule names; of a file: itself.
 
     Raises:
-        SnapshotFailed: it is no folder, is too large, or holds something that cannot be kept; the error says what.
+        SnapshotFailed: it is not there, is too large, or holds something that cannot be kept; the error says what.
         OSError: a file cannot be read, or the store cannot be written.
     """
     return keep(chosen(folder, config), config)
@@ -76,17 +76,17 @@ def take(folder: Path, config: Config) -> Snapshot:
 
 def chosen(folder: Path, config: Config) -> list[Source]:
     """
-    Return the files of *folder* that belong into a snapshot, by their paths.
+    Return the files of *folder* that belong into a snapshot, by their paths; of a file: itself.
 
     Raises:
         SnapshotFailed: as take().
     """
-    if not folder.is_dir():
-        raise SnapshotFailed(str(folder), "it is no folder")
+    if not folder.exists():
+        raise SnapshotFailed(str(folder), "it is not there")
     limit, limit_bytes = config.settings.snapshot_files, config.settings.snapshot_bytes
     found: list[Source] = []
     size_bytes = 0
-    for source in sources(folder, (config.home.root.resolve(),)):
+    for source in sources(folder, (config.home.root.resolve(),)) if folder.is_dir() else [one(folder)]:
         found.append(source)
         size_bytes += source.size_bytes
         if len(found) >= limit * _LOOK_FURTHER:

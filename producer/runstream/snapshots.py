@@ -21,12 +21,12 @@ class Snapshots(Handle):
 
     def take_snapshot(self, file_or_folder_path: Any) -> str:
         """
-        Keep a folder, without what its .amlignore (else .gitignore) names; return the snapshot's id.
+        Keep a folder, without what its .amlignore (else .gitignore) names, or a file; return the snapshot's id.
 
         The first one becomes the run's own; a folder that did not change has the same id again.
 
         Raises:
-            SnapshotFailed: it is no folder, is too large, or holds something that cannot be kept; the error says what.
+            SnapshotFailed: it is not there, is too large, or holds something that cannot be kept; the error says what.
         """
         from runstream import snapshot
 
