@@ -205,11 +205,16 @@ class Experiment(ExperimentLabels):
         return f"Experiment(Name: {self._name},\nWorkspace: {self._workspace.name})"
 
     def _repr_html_(self) -> str:
-        """Return the experiment as a table, which notebooks show."""
+        """Return the experiment as a table with a link to its runs, which notebooks show."""
         import html
 
+        from runstream.reading import experiment_url
+
         cells = "".join(f"<td>{html.escape(text)}</td>" for text in (self._name, self._workspace.name))
-        return f"<table><tr><th>Name</th><th>Workspace</th></tr><tr>{cells}</tr></table>"
+        page = html.escape(experiment_url(config.read(), self._name))
+        link = f'<a href="{page}" target="_blank" rel="noopener">Its runs</a>'
+        heads = "".join(f"<th>{text}</th>" for text in ("Name", "Workspace", "Report Page"))
+        return f"<table><tr>{heads}</tr><tr>{cells}<td>{link}</td></tr></table>"
 
 
 def _kept(folder: str | os.PathLike[str]) -> Snapshot:

@@ -205,6 +205,11 @@ def portal_url(config: Config, run_id: str) -> str:
     return f"{_portal(config)}/run?run={quote(run_id)}"
 
 
+def experiment_url(config: Config, name: str) -> str:
+    """Return the address of the list of runs of an experiment on the dashboard."""
+    return f"{_portal(config)}/?{urlencode({'exp': name})}"
+
+
 def model_url(config: Config, workspace: str, name: str, version: int) -> str:
     """Return the address of a model's page on the dashboard."""
     return f"{_portal(config)}/models?{urlencode({'workspace': workspace, 'model': name, 'version': version})}"
