@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import itertools
 from collections.abc import Callable, Iterator, Sequence
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from runstream_consumer import serve
 from runstream_consumer.fold import Fold
@@ -132,6 +135,56 @@ def test_versions_are_ranks_whatever_order_events_arrive_in(tmp_path: Path) -> N
         store.close()
 
         assert found == [(1, "first"), (2, "second"), (3, "third")]
+
+
+VIEWS = ("model", "model_file", "model_tag", "model_property", "experiment", "experiment_tag")
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[Event]:
+    """What three producers tell of two models and two experiments, at stamps that often are equal."""
+    changes = st.one_of(
+        st.sampled_from([ModelRegistered((FILE,), tags={"a": "0"}, properties={"p": "1"}), ModelRegistered(())]),
+        st.builds(CatalogTag, st.sampled_from("ab"), st.none() | st.sampled_from("12"), st.booleans()),
+        st.builds(CatalogArchived, st.booleans()),
+        st.just(CatalogDeleted()),
+    )
+    told: list[Event] = []
+    registered: list[str] = []
+    for producer_id in ("p1", "p2", "p3"):
+        at = START_NS
+        for sequence in range(draw(st.integers(0, 6))):
+            at += draw(st.integers(1, 2))
+            change = draw(changes)
+            if isinstance(change, (CatalogTag, CatalogDeleted)) and registered and draw(st.booleans()):
+                change = dataclasses.replace(change, registration_id=draw(st.sampled_from(registered)))
+            of_model = isinstance(change, ModelRegistered) or getattr(change, "registration_id", None) is not None
+            if isinstance(change, ModelRegistered):
+                registered.append(registration_id(producer_id, at))
+            subject, name = ("model" if of_model else "experiment"), draw(st.sampled_from(["one", "two"]))
+            told.append(CatalogEvent("", producer_id, sequence, at, "ws", subject, name, change))
+    return told
+
+
+@given(told=histories(), data=st.data())
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_views_are_the_same_for_any_order_and_repetition(
+    tmp_path_factory: pytest.TempPathFactory, told: list[Event], data: st.DataObject
+) -> None:
+    """However events are mixed, repeated and split into commits, every view of the catalog says the same."""
+    other = data.draw(st.permutations(told + told[:3]))
+    cut = data.draw(st.integers(0, len(other)))
+    found = []
+    for batches in ([told], [other[:cut], other[cut:]]):
+        store = open_store(tmp_path_factory.mktemp("catalog"))
+        fold = Fold(store.load_state())
+        for batch in batches:
+            if batch:
+                fold_into(store, fold, batch)
+        found.append([store.connection.execute(f"SELECT * FROM {view} ORDER BY ALL").fetchall() for view in VIEWS])
+        store.close()
+
+    assert found[0] == found[1]
 
 
 def test_a_deleted_version_is_hidden_and_its_number_not_given_again(fill: Fill) -> None:

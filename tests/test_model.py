@@ -275,6 +275,17 @@ def test_a_hostile_registration_stays_in_its_folder(workspace: Workspace, tmp_pa
     assert not list(tmp_path.rglob("evil"))
 
 
+def test_a_file_whose_bytes_are_on_their_way_is_told_as_such(workspace: Workspace, tmp_path: Path) -> None:
+    """A registration that arrived before its run's file says so, and nothing is written."""
+    file = ModelFile("a.bin", 4, "0" * 64, "text/plain")
+    change = ModelRegistered((ModelFile("b", 0, hashlib.sha256().hexdigest(), "x", None, b""), file), run_id="late")
+    registry.append(registry.producer_of(config.read()), workspace.name, "model", "net", change)
+
+    with pytest.raises(FileNotFoundError, match=r"a\.bin: the history does not have .* \(yet\)"):
+        Model(workspace, "net").download(tmp_path / "target")
+    assert not (tmp_path / "target").exists()
+
+
 def test_a_download_writes_over_nothing_unasked(run: Run, tmp_path: Path) -> None:
     """What is there already raises and stays; exist_ok=True replaces it."""
     model = run.register_model("ridge", "outputs/ridge_0.40.pkl")

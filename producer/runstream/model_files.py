@@ -92,6 +92,7 @@ def download(files: Sequence[ModelFileRow], target: Path, config: Config, *, exi
     Raises:
         TargetExists: something is there already, and *exist_ok* is False; nothing is written then.
         UnsafePath: a path would leave the folder.
+        FileNotFoundError: the history lacks the event of the run's file that holds the bytes, perhaps for now.
         OSError: the store does not hold a file, gave other bytes, or the target cannot be written.
     """
     # What another process registered is not trusted to stay below the folder.
@@ -99,6 +100,10 @@ def download(files: Sequence[ModelFileRow], target: Path, config: Config, *, exi
     top = target / (named[0][0].partition("/")[0] if named else "")
     if top.exists() and not exist_ok:
         raise TargetExists(str(top))
+    for inside, file in named:
+        if file.location is None and file.content is None:
+            message = f"{inside}: the history does not have the run's file with these bytes (yet); try again later"
+            raise FileNotFoundError(message)
     for inside, file in named:
         with artifacts.content_of(file.location, file.content, file.sha256, config) as source:
             artifacts.save_as(source, target / inside, file.sha256, file.size_bytes)
