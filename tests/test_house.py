@@ -34,9 +34,12 @@ ALLOWED: dict[str, dict[str, tuple[str, ...]]] = {
         "runstream_schemas": ("",),
         "kafka": ("kafka_", "topics.py", "cli/pipeline.py"),
         # The lazy doors to what an extra installs.
-        "runstream_consumer": ("reading.py", "cli"),
+        "runstream_consumer": ("reading.py", "widgets/", "cli"),
         "runstream_dashboard": ("cli",),
         "pathspec": ("ignore.py",),
+        "anywidget": ("widgets/front.py",),
+        "traitlets": ("widgets/front.py",),
+        "IPython": ("widgets/run_details.py",),
         "crc32c": ("cli",),
     },
     "runstream_consumer": {
