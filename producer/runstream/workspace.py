@@ -148,7 +148,8 @@ class Workspace:
             WorkspaceNotFound: there is none of this name; the error lists those that are there.
             HistoryUnreachable, NotYetFolded, ExtraMissing: as reading a run does.
         """
-        workspace, known = cls(name, subscription_id=subscription_id, resource_group=resource_group), _known()
+        workspace = cls(workspace_name=name, subscription_id=subscription_id, resource_group=resource_group)
+        known = _known()
         if name not in known:
             raise WorkspaceNotFound(name, known)
         return workspace
@@ -174,7 +175,7 @@ class Workspace:
             WorkspaceExists: something was logged to one of this name.
             HistoryUnreachable, NotYetFolded, ExtraMissing: as reading a run does, unless *exist_ok*.
         """
-        workspace = cls(name, subscription_id=subscription_id, resource_group=resource_group)
+        workspace = cls(workspace_name=name, subscription_id=subscription_id, resource_group=resource_group)
         if not exist_ok and name in _known():
             raise WorkspaceExists(name)
         return workspace

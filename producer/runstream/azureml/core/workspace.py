@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Self
 
-from runstream import notices, workspace
+from runstream import experiment, notices, workspace
 from runstream.azureml.core.authentication import AbstractAuthentication
 from runstream.azureml.lookalike import Lookalike
 from runstream_schemas.errors import WrongArguments
@@ -57,6 +57,57 @@ class Workspace(workspace.Workspace, metaclass=Lookalike):
         """
         _need_no_login(auth)
         return super().from_config(path, _file_name)
+
+    @classmethod
+    def get(
+        cls,
+        name: str,
+        auth: AbstractAuthentication | None = None,
+        subscription_id: str | None = None,
+        resource_group: str | None = None,
+    ) -> Self:
+        """
+        Return a workspace that something was logged to, as runstream.Workspace.get().
+
+        Raises:
+            WorkspaceNotFound: there is none of this name.
+        """
+        _need_no_login(auth)
+        return super().get(name, subscription_id=subscription_id, resource_group=resource_group)
+
+    @classmethod
+    def create(
+        cls,
+        name: str,
+        auth: AbstractAuthentication | None = None,
+        subscription_id: str | None = None,
+        resource_group: str | None = None,
+        location: str | None = None,
+        create_resource_group: bool = False,
+        *,
+        exist_ok: bool = False,
+    ) -> Self:
+        """
+        Return a new workspace, as runstream.Workspace.create().
+
+        Args:
+            name, subscription_id, resource_group, exist_ok: as there.
+            auth, location, create_resource_group: of the cloud; accepted with a warning.
+
+        Raises:
+            WorkspaceExists: something was logged to one of this name.
+        """
+        _need_no_login(auth)
+        if location is not None or create_resource_group:
+            notices.once(("workspace", "place"), "a workspace lies in no place and group of the cloud: it is a name")
+        return super().create(name, subscription_id=subscription_id, resource_group=resource_group, exist_ok=exist_ok)
+
+    @property
+    def experiments(self) -> dict[str, experiment.Experiment]:
+        """The workspace's experiments by name, those that are not archived; read anew each time."""
+        from runstream.azureml.core.experiment import Experiment
+
+        return {name: Experiment(self, name) for name in super().experiments}
 
 
 def _need_no_login(auth: AbstractAuthentication | None) -> None:
