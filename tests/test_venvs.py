@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
 import pytest
 
 from runstream import CondaDependencies, RunConfiguration, venvs
+from runstream.azureml import alias
 from runstream_schemas.errors import PackageUnavailable, SubmissionRefused
 from runstream_schemas.events import LogEvent
 from runstream_schemas.home import Home, locked
@@ -80,6 +82,23 @@ def test_packages_are_installed_once(tmp_path: Path, home_path: Path) -> None:
     again = submit(source, run_config=managed("./tiny"))
     assert (ended(again), again.get_metrics()["prefix"]) == ("Completed", str(made))
     assert (made / "complete").stat().st_mtime_ns == is_new
+
+
+def test_an_unchanged_script_finds_the_old_names(
+    tmp_path: Path, home_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where azureml means runstream.azureml, it does so in a virtual environment; other folders stay outside."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(alias.STARTUP), str(tmp_path)]))
+    script = """
+        import sys
+        from azureml.core import Run
+        Run.get_context().log_list("path", sys.path)
+    """
+    run = submit(folder(tmp_path / "code", script), run_config=RunConfiguration())
+    assert ended(run) == "Completed"
+    path = run.get_metrics()["path"]
+    assert str(tmp_path) not in path
+    assert str(home_path / "environments") in " ".join(path)
 
 
 def test_a_package_that_is_not_there_is_named(tmp_path: Path, home_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

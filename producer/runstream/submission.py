@@ -39,7 +39,8 @@ MAX_SHOWN: Final = 200
 
 # Set by a notebook's kernel for itself: a script would draw its figures into nowhere, and colour its log.
 _OF_KERNELS: Final = ("MPLBACKEND", "FORCE_COLOR", "CLICOLOR_FORCE", "CLICOLOR", "JPY_PARENT_PID", "JPY_SESSION_NAME")
-_OF_PYTHON: Final = ("PYTHONPATH", "PYTHONHOME")
+# Where `import azureml` gives runstream.azureml: the only part of PYTHONPATH that reaches a virtual environment.
+_STARTUP: Final = str(Path(__file__).with_name("azureml") / "startup")
 
 
 def submit(
@@ -194,8 +195,10 @@ def _environment(
         for name in _OF_KERNELS:
             theirs.pop(name, None)
     if not submitted.run_config.environment.python.user_managed_dependencies:
-        for name in _OF_PYTHON:
-            theirs.pop(name, None)
+        theirs.pop("PYTHONHOME", None)
+        folders = theirs.pop("PYTHONPATH", "").split(os.pathsep)
+        if _STARTUP in folders:
+            theirs["PYTHONPATH"] = _STARTUP
     theirs |= submitted.run_config.variables()
     if alias.is_installed():
         # What azureml means in the program that submits, it means in the script.
