@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
+import pandas as pd
 import pytest
 
 from runstream_consumer import serve
@@ -62,6 +63,34 @@ def test_writing_is_refused(past: History) -> None:
     for statement in ("DELETE FROM run", "SELECT 1; SELECT 2"):
         with pytest.raises(StatementFailed, match="refused"):
             past.question(statement).answer()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "FROM read_csv('{file}')",
+        "SELECT * FROM '{file}'",
+        "SELECT (SELECT content FROM read_text('{file}'))",
+        "SELECT value FROM duckdb_settings() WHERE name = 'temp_directory'",
+        "FROM guard.main.nothing",
+    ],
+)
+def test_files_and_settings_are_out_of_reach(past: History, tmp_path: Path, statement: str) -> None:
+    """With a consumer and without one the same words refuse what reads more than the history."""
+    file = tmp_path / "secret.csv"
+    file.write_text("a,b\n1,2\n")
+    for ask in (past.sql, lambda text: past.question(text).answer()):
+        with pytest.raises(StatementFailed) as caught:
+            ask(statement.format(file=file))
+        assert caught.value.reason.startswith("refused: the history is read-only, and the statement uses a function")
+
+
+def test_names_of_this_program_are_no_tables(past: History) -> None:
+    """DuckDB for Python would read a variable of the caller as a table."""
+    frame = pd.DataFrame({"secret": [1]})
+    with pytest.raises(StatementFailed, match="frame"):
+        past.sql("FROM frame")
+    assert len(frame) == 1
 
 
 def test_a_statement_ends_when_its_time_is_over(past: History, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from typing import Protocol, TypeVar
 
 import duckdb
 
+from runstream_consumer import permission
 from runstream_consumer.config import Config
 from runstream_consumer.literal import identifier, literal
 from runstream_consumer.serve import load_extensions, read_server
@@ -26,6 +27,8 @@ Take = Callable[[duckdb.DuckDBPyConnection], T]
 """Takes the answer out of a cursor on which the statement has just run."""
 
 LOCK_WAIT_S = 30.0
+REFUSED = "Authorization failed"
+"""What DuckDB says of a statement that the server's check refuses."""
 _LOOK_EVERY_S = 0.2
 _numbers = itertools.count(1)
 _OUTER_LINE = re.compile(r"\n+LINE \d+: (?:CREATE TEMP TABLE|FROM) .*", re.DOTALL)
@@ -176,13 +179,19 @@ class Filed:
         limit: int | None = None,
         watch: Callable[[duckdb.DuckDBPyConnection], None] | None = None,
     ) -> duckdb.DuckDBPyRelation:
-        """See Access; *limit*: at most so many rows; *watch* gets the cursor first, to interrupt it."""
+        """
+        See Access; *limit*: at most so many rows; *watch* gets the cursor first, to interrupt it.
+
+        The statement may be a reader's: it passes the same check as a served one. `run` takes our own only.
+        """
         most = "" if limit is None else f" LIMIT {int(limit)}"
         result = _result()
 
         def answer(cursor: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
             if watch is not None:
                 watch(cursor)
+            if not permission.is_permitted(cursor, statement):
+                raise duckdb.Error(REFUSED)
             try:
                 cursor.execute(f"CREATE TEMP TABLE {result} AS FROM (\n{statement.rstrip().rstrip(';')}\n){most}")
             except duckdb.Error as error:
@@ -261,6 +270,8 @@ def _instance(_pid: int) -> duckdb.DuckDBPyConnection:
     """The in-memory database of this process through which histories are read; a forked child makes its own."""
     connection = duckdb.connect(":memory:")
     load_extensions(connection)
+    # Where nobody serves, each history is attached under another name, and a statement need not name it.
+    permission.install(connection, "history")
     return connection
 
 
@@ -288,7 +299,7 @@ def first_line_is(text: str, line: int) -> str:
 def failed(error: duckdb.Error, statement: str) -> StatementFailed:
     """Turn what DuckDB says about the statement that was sent into what concerns the reader's own."""
     text = _ERROR_CLASS.sub("", _OUTER_LINE.sub("", str(error)))
-    if "Authorization failed" in text:
+    if REFUSED in text:
         text = _no_reading(statement) or (
             "refused: the history is read-only, and the statement uses a function or table that readers may not use, "
             "or is too long"

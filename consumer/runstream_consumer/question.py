@@ -10,14 +10,13 @@ from typing import Any
 
 import duckdb
 
-from runstream_consumer.access import Access, Filed, failed, first_line_is
+from runstream_consumer.access import REFUSED, Access, Filed, failed, first_line_is
 from runstream_consumer.answer import Answer
 from runstream_consumer.errands import answer_table
 from runstream_consumer.literal import literal
 from runstream_schemas.errors import StatementFailed
 
 CANCELED = "canceled: the statement was ended, nothing of its answer is kept"
-REFUSED = "Authorization failed"
 
 
 class Question:
