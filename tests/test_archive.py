@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from runstream_consumer import archive
 from runstream_consumer.archive import archive_segment, archived, may_leave, restore, scan_archive
 from runstream_consumer.archivist import Archivist
 from runstream_consumer.source import Position
@@ -138,6 +139,7 @@ def test_a_changed_archive_is_not_trusted(tmp_path: Path) -> None:
 KILLED = """
 import sys
 from pathlib import Path
+from runstream_consumer import archive
 from runstream_consumer.archive import archive_segment
 from runstream_schemas.home import Home
 home = Home(Path(sys.argv[1]))
@@ -164,6 +166,32 @@ def test_killed_anywhere_nothing_is_lost(tmp_path: Path, point: str) -> None:
         subprocess.run(command, check=True)
     assert [restore(old.path) for old in archived(home, PRODUCER)] == [data]
     assert not writer.path.exists()
+
+
+def test_a_power_loss_cannot_keep_the_unlinking_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before a segment goes, the archive and every folder on the way to it are on the disk, private to their owner."""
+    home = Home(tmp_path / "home")
+    writer = new_segment(home)
+    synced: list[Path] = []
+    unlinked_after: list[int] = []
+    really_sync, really_unlink = archive._sync_folder, Path.unlink
+
+    def sync(folder: Path) -> None:
+        really_sync(folder)
+        synced.append(folder)
+
+    def unlink(path: Path, missing_ok: bool = False) -> None:
+        really_unlink(path, missing_ok)
+        unlinked_after.append(len(synced))
+
+    monkeypatch.setattr(archive, "_sync_folder", sync)
+    monkeypatch.setattr(Path, "unlink", unlink)
+    archive_segment(home, PRODUCER, writer.path)
+
+    folders = {home.root, home.archive_dir, home.archive_dir / PRODUCER}
+    assert set(synced) == folders
+    assert unlinked_after == [3]
+    assert {folder.stat().st_mode & 0o777 for folder in folders} == {0o700}
 
 
 @pytest.fixture

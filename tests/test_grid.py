@@ -146,7 +146,7 @@ def test_values_that_are_not_finite_are_counted_on_the_chart(view: View) -> None
 
 
 def test_only_charts_in_view_are_drawn(view: View) -> None:
-    """With 500 metrics the first screen draws fewer than 40 charts; scrolling draws more."""
+    """With 500 metrics fewer than 40 charts are drawn at first, more by scrolling; sections after the third are folded."""
     with start("many") as run:
         for number in range(500):
             for step in range(3):
@@ -158,6 +158,8 @@ def test_only_charts_in_view_are_drawn(view: View) -> None:
     assert 0 < first < 40
     page.locator('[data-testid=rs-section][data-section="layer2"]').scroll_into_view_if_needed()
     until(lambda: ticks_settled.count() > first, what="charts further down")
+    heads = page.locator("[data-testid=rs-section] button.head")
+    assert [head.get_attribute("aria-expanded") for head in heads.all()] == ["true"] * 3 + ["false"] * 7
 
 
 def test_the_timer_stops_when_all_runs_have_ended(view: View) -> None:
@@ -191,12 +193,13 @@ def test_a_single_value_and_text_are_cards(view: View) -> None:
 
 
 def test_the_first_point_of_a_running_run_is_a_chart(view: View) -> None:
-    """A single value of a run that still logs is a dot, and becomes a card of its value when the run ends."""
+    """A single value of a run that still logs is a dot that nothing smooths, and becomes a card when the run ends."""
     with start("begins") as run:
         run.log("once", 0.25)
         page = view.open(f"/charts?runs={run.id}")
         assert points(page, "once") == 1
         expect(page.locator(f'{CHART}[data-metric="once"] canvas')).to_have_count(1)
+        expect(page.get_by_test_id("rs-smooth")).to_be_disabled()
     expect(page.locator(f'{CHART}[data-metric="once"] .values')).to_have_text("0.25")
 
 

@@ -112,6 +112,17 @@ def test_a_running_consumer_folds_what_is_written(settings: Config) -> None:
     assert rows(settings, POINTS) == [(5, 10.0, 4)]
 
 
+def test_a_restarted_consumer_knows_the_last_commit(settings: Config) -> None:
+    """Until it commits something itself, /metrics tells when the process before it did."""
+    dead_producer(settings.home)
+    catch_up(settings)
+    [(at_us,)] = rows(settings, "SELECT max(committed_at) FROM position_log")
+    with running(settings) as consumer:
+        told = consumer.monitor.registry.get_sample_value("runstream_last_commit_timestamp_seconds")
+
+    assert told == pytest.approx(float(str(at_us)) / 1e6)
+
+
 def test_a_producer_that_dies_is_recovered_meanwhile(settings: Config) -> None:
     """The running consumer takes over what a producer left in staging at its end."""
     with running(settings) as consumer:

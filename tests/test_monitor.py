@@ -44,6 +44,21 @@ def test_metrics_count_what_was_committed(monitor: Monitor) -> None:
     assert "runstream_fold_seconds_count 2.0" in body
 
 
+def test_the_last_commit_may_be_a_former_process_s(monitor: Monitor) -> None:
+    """Before any commit there is no such time; after a restart it is that of the file, then that of the next."""
+    port = monitor.serve("127.0.0.1")
+    name = "runstream_last_commit_timestamp_seconds"
+    monitor.resumed(None)
+    none = get(port, "/metrics")[1]
+    monitor.resumed(1_790_000_000_000_000)
+    former = get(port, "/metrics")[1]
+    monitor.committed(n_events=1, n_points=0, n_dead_letters=0, fold_s=0.01)
+
+    assert f"{name} NaN" in none
+    assert f"{name} 1.79e+09" in former
+    assert (monitor.registry.get_sample_value(name) or 0) != 1_790_000_000
+
+
 def test_lag_is_shown_per_partition_and_forgotten_with_it(monitor: Monitor) -> None:
     """Each partition's lag is shown in events and the oldest in seconds; a closed journal's line goes away."""
     port = monitor.serve("127.0.0.1")

@@ -111,7 +111,12 @@ def archive_segment(home: Home, producer_id: str, segment: Path) -> ArchivePath:
         OSError: the disk refused; the segment stays.
     """
     folder = home.archive_dir / producer_id
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not folder.exists():
+        home.archive_dir.mkdir(mode=0o700, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        # Else a power loss could keep the segment's unlinking and forget the folder of what replaces it.
+        _sync_folder(home.archive_dir)
+        _sync_folder(home.root)
     first_frame = first_frame_of(segment.name) or 0
     end_frame = max((item.frame + 1 for item in scan(segment) if isinstance(item, Frame)), default=first_frame)
     target = folder / f"{first_frame:020d}-{end_frame:020d}{SUFFIX}"

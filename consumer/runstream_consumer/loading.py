@@ -33,6 +33,12 @@ def newest_commit_no(connection: duckdb.DuckDBPyConnection) -> int:
     return int(row[0]) if row else 0
 
 
+def newest_committed_at_us(connection: duckdb.DuckDBPyConnection) -> int | None:
+    """When positions moved last, microseconds since 1970 UTC; None in a fresh file."""
+    row = connection.execute("SELECT max(committed_at) FROM position_log").fetchone()
+    return row[0] if row else None
+
+
 def load_state(connection: duckdb.DuckDBPyConnection) -> FoldState:
     """Everything that decides how the next event is folded."""
     state = FoldState(positions=load_positions(connection))

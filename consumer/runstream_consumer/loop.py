@@ -236,6 +236,7 @@ class Consumer:
             for note in store.notes:
                 _log.warning(note, path=str(store.path))
             sweep_unborn(home)
+            self.monitor.resumed(store.committed_at_us)
             pipeline = Pipeline(source, store)
             self._server = server = self._serve(store, stack)
             archive = Archivist(home, store.positions).step if source.kind == "journal" else None

@@ -53,6 +53,8 @@ class Monitor:
         self._committed_at = Gauge(
             "runstream_last_commit_timestamp_seconds", "When the last transaction was committed.", registry=registry
         )
+        # Without a commit there is no such time: zero would be an age of fifty years.
+        self._committed_at.set(float("nan"))
         self._lag_events = Gauge(
             "runstream_lag_events", "Events in the log that are not folded yet.", ["partition"], registry=registry
         )
@@ -68,6 +70,11 @@ class Monitor:
     def turned(self) -> None:
         """Say that the loop has come round once more."""
         self._turned_at = time.monotonic()
+
+    def resumed(self, committed_at_us: int | None) -> None:
+        """Show when a former process committed last (us since 1970 UTC); until the next commit that is the newest."""
+        if committed_at_us is not None:
+            self._committed_at.set(committed_at_us / 1e6)
 
     def committed(self, n_events: int, n_points: int, n_dead_letters: int, fold_s: float) -> None:
         """Count one committed transaction, which took ``fold_s`` seconds from decoded events to the commit."""

@@ -17,7 +17,7 @@ from runstream_consumer import opening
 from runstream_consumer.fold import Folded
 from runstream_consumer.folding import Columns, PositionRange
 from runstream_consumer.literal import literal
-from runstream_consumer.loading import load_positions, load_state, newest_commit_no
+from runstream_consumer.loading import load_positions, load_state, newest_commit_no, newest_committed_at_us
 from runstream_consumer.source import Position
 from runstream_consumer.state import FoldState
 from runstream_schemas.errors import CommitUnknown, Fenced
@@ -60,7 +60,12 @@ class DeadLetter:
 
 
 class Store:
-    """The history file, opened for writing. One thread commits; readers use cursors of ``connection``."""
+    """
+    The history file, opened for writing. One thread commits; readers use cursors of ``connection``.
+
+    Attributes:
+        committed_at_us: when the newest commit was, us since 1970 UTC, by whatever process; None in a fresh file.
+    """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, path: Path, notes: Sequence[str] = ()) -> None:
         """Take over an open ``connection``; use ``Store.open``.
@@ -72,7 +77,7 @@ class Store:
         self.notes = tuple(notes)
         self.commit_no = newest_commit_no(connection)
         self._opened_at = self.commit_no
-        self.committed_at_us = 0
+        self.committed_at_us = newest_committed_at_us(connection)
         self.n_live = _n_rows(connection, "point_live")
         self.live_at_us = time.time_ns() // 1000
         self.n_bookkeeping = sum(_n_rows(connection, table) for table in _BOOKKEEPING)
