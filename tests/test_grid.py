@@ -146,7 +146,7 @@ def test_values_that_are_not_finite_are_counted_on_the_chart(view: View) -> None
 
 
 def test_only_charts_in_view_are_drawn(view: View) -> None:
-    """With 500 metrics fewer than 40 charts are drawn at first, more by scrolling; sections after the third are folded."""
+    """With 500 metrics fewer than 40 charts are drawn at first, more by scrolling; only three sections are open."""
     with start("many") as run:
         for number in range(500):
             for step in range(3):
