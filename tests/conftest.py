@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 # The broker and the browser are parts of their own; each module defines its fixtures and its markers' meaning.
-pytest_plugins = [name for name in ("tests.broker", "tests.browser", "tests.s3") if importlib.util.find_spec(name)]
+PARTS = ("tests.broker", "tests.browser", "tests.notebook", "tests.s3")
+pytest_plugins = [name for name in PARTS if importlib.util.find_spec(name)]
 
 SKIPPABLE = ("kafka", "browser")
 # A test that asks for one of these fixtures needs the part, and says so without a marker of its own.
