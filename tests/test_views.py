@@ -158,6 +158,39 @@ def test_a_run_whose_processes_are_dead_has_failed(
     assert rows(fold(events), "SELECT status FROM run") == [(expected,)]
 
 
+def submitted(pid: int) -> Created:
+    """A producer of a submitted run, in a process of its own."""
+    return Created("w", "e", run_type="azureml.scriptrun", host="h", pid=pid)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ([(submitted(1), "p1"), (submitted(2), "p2"), (ProducerLost("gone"), "p1")], "Failed"),
+        ([(submitted(1), "p1"), (submitted(2), "p2"), (ProducerLost("gone"), "p2")], "Running"),
+        ([(submitted(1), "p1"), (ProducerLost("gone"), "p1"), (submitted(2), "p2")], "Failed"),
+        ([(submitted(1), "p1"), (ProducerClosed(0, 0), "p1"), (submitted(1), "p3"), (ProducerLost("gone"), "p3"),
+          (submitted(2), "p2")], "Failed"),
+    ],
+)  # fmt: skip
+def test_a_submitted_run_lives_as_long_as_its_supervisor(
+    fold: Folding, changes: list[tuple[Change, str]], expected: str
+) -> None:
+    """The process that made the run counts; its script, and notebooks that log to it, keep nobody alive."""
+    events = [changed(change, at, producer, sequence=at) for at, (change, producer) in enumerate(changes)]
+
+    assert rows(fold(events), "SELECT status FROM run") == [(expected,)]
+
+
+def test_only_the_supervisors_silence_counts(fold: Callable[..., Any]) -> None:
+    """A submitted run whose supervisor is silent does not respond, however much others log to it."""
+    fold([changed(submitted(1), 0, "p1")], time.time_ns() - 61 * 1_000_000_000)
+
+    assert rows(fold([changed(submitted(2), 1, "p2")]), "SELECT status FROM run") == [("NotResponding",)]
+    resumed = [changed(status("Running"), 2, "p2", sequence=1)]
+    assert rows(fold(resumed), "SELECT status FROM run") == [("Running",)]
+
+
 @pytest.mark.parametrize(("silent_s", "expected"), [(61, "NotResponding"), (599, "NotResponding"), (601, "Failed")])
 def test_a_run_that_is_silent_does_not_respond_then_has_failed_and_may_recover(
     fold: Callable[..., Any], silent_s: int, expected: str

@@ -87,17 +87,30 @@ producer AS (
     SELECT run_key, producer_id,
            arg_max(change, (logged_at_ns, sequence)) FILTER (change IN ('created', 'producer_closed', 'producer_lost')) AS life,
            max(logged_at_ns) FILTER (change IN ('created', 'producer_closed', 'producer_lost')) AS life_ns,
-           greatest(coalesce(sum(n_points) FILTER (change = 'gap'), 0), coalesce(max(n_dropped), 0)) AS n_lost
-    FROM run_event WHERE change IN ('created', 'producer_closed', 'producer_lost', 'gap')
+           greatest(coalesce(sum(n_points) FILTER (change = 'gap'), 0), coalesce(max(n_dropped), 0)) AS n_lost,
+           max(host) FILTER (change = 'created') AS host, max(pid) FILTER (change = 'created') AS pid,
+           bool_or(change = 'status') AS has_told
+    FROM run_event WHERE change IN ('created', 'producer_closed', 'producer_lost', 'gap', 'status')
     GROUP BY 1, 2
 ),
-producers AS (
-    SELECT run_key, count(life) AS n_producers, sum(n_lost)::BIGINT AS n_lost,
-           coalesce(bool_or(life = 'created'), false) AS has_open,
-           arg_max(life, life_ns) = 'producer_lost' AS ends_lost
-    FROM producer GROUP BY 1
+-- A submitted run lives and dies with its supervisor, which made it, or with who set it Running since: not with its
+-- script, nor with a notebook that tags it.
+guest AS (
+    SELECT p.run_key, p.producer_id FROM producer AS p JOIN created AS c ON c.run_key = p.run_key
+    WHERE c.run_type = 'azureml.scriptrun' AND NOT p.has_told
+      AND (p.host IS DISTINCT FROM c.host OR p.pid IS DISTINCT FROM c.pid)
 ),
-seen AS (SELECT run_key, max(received_at) AS at FROM batch GROUP BY 1),
+producers AS (
+    SELECT p.run_key, count(life) AS n_producers, sum(n_lost)::BIGINT AS n_lost,
+           coalesce(bool_or(life = 'created') FILTER (g.run_key IS NULL), false) AS has_open,
+           arg_max(life, life_ns) FILTER (g.run_key IS NULL) = 'producer_lost' AS ends_lost
+    FROM producer AS p LEFT JOIN guest AS g ON g.run_key = p.run_key AND g.producer_id = p.producer_id GROUP BY 1
+),
+seen AS (
+    SELECT b.run_key, max(b.received_at) AS at
+    FROM batch AS b LEFT JOIN guest AS g ON g.run_key = b.run_key AND g.producer_id = b.producer_id
+    WHERE g.run_key IS NULL GROUP BY 1
+),
 total AS (SELECT run_key, sum(n)::BIGINT AS n FROM series_newest GROUP BY 1),
 damaged AS (SELECT run_id, sum(1)::BIGINT AS n FROM dead_letter_log WHERE run_id IS NOT NULL GROUP BY 1),
 joined AS (
