@@ -13,12 +13,13 @@ from typing import Any
 
 import pytest
 
-from runstream import CondaDependencies, Environment, RunConfiguration, ScriptRunConfig
+from runstream import CondaDependencies, Environment, RunConfiguration, ScriptRunConfig, submission
+from runstream.run_folder import started_at
 from runstream_schemas.errors import (
     InvalidConfiguration,
-    InvalidName,
     OutOfScope,
-    PackageUnavailable,
+    PlatformUnsupported,
+    SubmissionFailed,
     SubmissionRefused,
     UnknownAttribute,
 )
@@ -190,12 +191,59 @@ def test_a_missing_script_is_refused(script: str, named: str, tmp_path: Path) ->
         submit(folder(tmp_path / "code"), script=script)
 
 
+@pytest.mark.parametrize("script", ["train.py", "logs/train.py"])
+def test_a_script_that_is_left_out_is_refused(script: str, tmp_path: Path) -> None:
+    """A script that an ignore rule names, or that lies among results, would not be there to run."""
+    source = folder(tmp_path / "code", __amlignore="train.py\n" if script == "train.py" else "")
+    (source / "logs").mkdir()
+    (source / "logs" / "train.py").touch()
+    with pytest.raises(SubmissionRefused, match="left out of the run's folder"):
+        submit(source, script=script)
+    assert not (tmp_path / "home" / "runs").exists()
+
+
+def test_a_script_is_found_by_any_path_to_it(tmp_path: Path) -> None:
+    """Below a folder, by an absolute path, and past a link to the folder."""
+    source = folder(tmp_path / "code")
+    (source / "deep").mkdir()
+    (source / "deep" / "fit.py").write_text("open('ran', 'w')")
+    (tmp_path / "link").symlink_to(source)
+    given = ["deep/fit.py", "./deep/../deep/fit.py", str(source / "deep" / "fit.py")]
+    runs = [submit(tmp_path / "link", script=script) for script in given]
+    for run in runs:
+        assert ended(run) == "Completed"
+        assert (folder_of(run).code / "ran").exists()
+
+
+def test_scripts_are_submitted_on_linux(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Elsewhere the error says that nothing could watch the script."""
+    source = folder(tmp_path / "code")
+    monkeypatch.setattr("sys.platform", "darwin")
+    with pytest.raises(PlatformUnsupported, match="darwin"):
+        submit(source)
+
+
+def test_a_supervisor_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """submit() does not wait for ever; nothing of what it started is left."""
+    monkeypatch.setattr(submission, "ANSWER_S", 0.3)
+    waiting = tmp_path / "python"
+    waiting.write_text("#!/bin/sh\necho $$ > ../../../pid\nexec sleep 1000\n")
+    waiting.chmod(0o755)
+    source = folder(tmp_path / "code")
+    monkeypatch.setattr("sys.executable", str(waiting))
+    with pytest.raises(SubmissionFailed, match="did not answer"):
+        submit(source)
+    assert started_at(int((tmp_path / "pid").read_text())) is None
+
+
 def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
     """A folder that is not there, or is a file, is named at submit."""
     (tmp_path / "file").touch()
     for name in ("nowhere", "file"):
         with pytest.raises(SubmissionRefused, match=name) as raised:
             submit(tmp_path / name)
+        with pytest.raises(InvalidConfiguration, match="no path of a folder"):
+            ScriptRunConfig(None, "train.py")  # type: ignore[arg-type]
         assert raised.value.what == "source_directory"
 
 
@@ -244,113 +292,6 @@ def test_a_command_that_is_not_there_fails_the_run(tmp_path: Path) -> None:
     run = submit(folder(tmp_path / "code"), script=None, command=["no-such-program"])
     assert ended(run) == "Failed"
     assert "no-such-program cannot be started: No such file" in str(run._reader().row().error_message)
-
-
-def test_conda_names_become_those_of_pip() -> None:
-    """Versions, renamed packages and channels of conda are translated; equal lines are kept once, sorted."""
-    packages = CondaDependencies.create(
-        pip_packages=["requests>=2", "numpy==2.1.*"],
-        conda_packages=["scikit-learn=1.4", "pytorch", "conda-forge::opencv>=4", "numpy=2.1", "pandas==2.2.0", "Flask"],
-    )
-    packages.remove_pip_package("requests>=2")
-    packages.remove_conda_package("nothing")
-    assert packages.requirements() == [
-        "flask", "numpy==2.1.*", "opencv-python>=4", "pandas==2.2.0", "scikit-learn==1.4.*", "torch",
-    ]  # fmt: skip
-    packages.remove_conda_package("Flask")
-    assert "flask" not in packages.requirements()
-
-
-@pytest.mark.parametrize("package", ["cudatoolkit=10.0", "gcc_linux-64", "r-base=3.6", "libgcc-ng", "nodejs"])
-def test_what_only_conda_has_is_refused_by_name(package: str, tmp_path: Path) -> None:
-    """A package that pip cannot provide is named at submit."""
-    configuration = RunConfiguration(conda_dependencies=CondaDependencies.create(conda_packages=[package]))
-    with pytest.raises(PackageUnavailable, match=package):
-        submit(folder(tmp_path / "code"), run_config=configuration)
-    assert not (tmp_path / "home").exists()
-
-
-def test_packages_of_the_sdk_are_ours(caplog: pytest.LogCaptureFixture) -> None:
-    """azureml-defaults and its kin are not installed, for runstream takes their place; that is said once."""
-    packages = CondaDependencies.create(pip_packages=["azureml-defaults", "azureml-sdk[notebooks]==1.0", "requests"])
-    assert packages.requirements() == ["requests"]
-    assert "azureml-defaults" in caplog.text
-
-
-def test_pip_gets_its_options(caplog: pytest.LogCaptureFixture) -> None:
-    """An index and other options are kept for pip; a conda channel is accepted with a word about it."""
-    packages = CondaDependencies.create(pip_indexurl="https://example.org/simple", python_version="3.11")
-    packages.set_pip_option("--pre")
-    packages.add_conda_package("python=3.12")
-    packages.add_channel("conda-forge")
-    assert packages.pip_options == ["--index-url https://example.org/simple", "--pre"]
-    assert (packages.python_version, packages.requirements()) == ("3.12", [])
-    assert "conda-forge" in caplog.text
-
-
-@pytest.mark.parametrize(
-    "call",
-    [
-        lambda: CondaDependencies.create(pip_packages="numpy"),
-        lambda: CondaDependencies.create(pip_packages=[""]),
-        lambda: CondaDependencies.create(pip_packages=["a\nb"]),
-        lambda: CondaDependencies.create(conda_packages=["="]),
-        lambda: CondaDependencies.create(conda_packages=[3]),  # type: ignore[list-item]
-        lambda: CondaDependencies.create(python_version="three"),
-        lambda: CondaDependencies().set_pip_option("pre"),
-    ],
-)
-def test_packages_that_are_none_are_refused(call: Any) -> None:
-    """A string for a list, empty names and versions of words raise where they are given."""
-    with pytest.raises(InvalidConfiguration):
-        call()
-
-
-def test_an_environment_is_read_from_a_requirements_file(tmp_path: Path) -> None:
-    """Packages and options of a requirements file are taken, comments are not."""
-    path = tmp_path / "requirements.txt"
-    path.write_text("# ours\n--pre\nnumpy==2.1  # fast\n\n-e ./mine\n")
-    packages = Environment.from_pip_requirements("mine", path).python.conda_dependencies
-    assert (packages.pip_options, packages.requirements()) == (["--pre"], ["-e ./mine", "numpy==2.1"])
-    with pytest.raises(InvalidName):
-        Environment("")
-
-
-CONDA_FILE = """
-# made by hand
-name: mine
-channels:
-  - conda-forge
-dependencies:
-  - python=3.11
-  - numpy=2.1  # fast
-  - "pandas>=2"
-  - pip
-  - pip:
-    - requests
-    - ./local
-  - scipy
-prefix: /opt/envs/mine
-"""
-
-
-def test_an_environment_is_read_from_condas_file(tmp_path: Path) -> None:
-    """Packages of conda and of pip, and the Python's version, are taken; what is written is read again."""
-    (tmp_path / "environment.yml").write_text(CONDA_FILE)
-    packages = Environment.from_conda_specification("mine", tmp_path / "environment.yml").python.conda_dependencies
-    assert (packages.python_version, packages.pip_packages) == ("3.11", ["requests", "./local"])
-    assert packages.requirements() == ["./local", "numpy==2.1.*", "pandas>=2", "requests", "scipy"]
-    assert packages.save_to_file(tmp_path) == "conda.yml"
-    again = CondaDependencies(tmp_path / "conda.yml")
-    assert (again.requirements(), again.python_version) == (packages.requirements(), "3.11")
-
-
-@pytest.mark.parametrize("text", ["dependencies: [numpy]\n", "dependencies:\n  numpy\n", "dependencies:\n  - \n"])
-def test_a_file_that_is_no_condas_is_refused(text: str, tmp_path: Path) -> None:
-    """A line that is no package is named, with its file."""
-    (tmp_path / "environment.yml").write_text(text)
-    with pytest.raises(InvalidConfiguration, match=r"environment\.yml"):
-        CondaDependencies(tmp_path / "environment.yml")
 
 
 def test_a_configuration_is_saved_and_loaded(tmp_path: Path) -> None:

@@ -62,6 +62,8 @@ class ScriptRunConfig(Strict):
             raise InvalidConfiguration("run_config", run_config, "is no RunConfiguration")
         elif environment is not None or compute_target is not None:
             notices.once(("run_config", "wins"), "environment and compute_target are ignored: run_config is given")
+        if not isinstance(source_directory, str | os.PathLike):
+            raise InvalidConfiguration("source_directory", source_directory, "is no path of a folder")
         self.source_directory = os.fspath(source_directory)
         self.run_config = run_config
         self.command = run_config.command if command is None else command

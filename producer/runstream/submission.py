@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -33,6 +34,9 @@ SCRIPT_RUN: Final = "azureml.scriptrun"
 
 DEFINITION: Final = "runstream.definition"
 """The property that holds, as JSON, what was submitted: script, words, interpreter, requirements and so on."""
+
+ANSWER_S: Final = 60.0
+"""How long a supervisor may take to start; a fifth of a second is usual."""
 
 MAX_SHOWN: Final = 200
 """Words of a command, and characters of each, that the definition shows."""
@@ -73,6 +77,9 @@ def submit(
     settings = config.read()
     order = _order(experiment, submitted, settings, tags.checked_tags(tags_to_set or {}), parent_run_id)
     files = snapshot.chosen(_folder(submitted), settings)
+    if order.script is not None and order.script not in {file.path for file in files}:
+        reason = "is left out of the run's folder: by .amlignore or .gitignore, or as a part of outputs/ or logs/"
+        raise SubmissionRefused("script", order.script, reason)
     folder = RunFolder.of(settings.home.ensure(), order.run_id)
     folder.make()
     try:
@@ -128,6 +135,8 @@ def _script(submitted: ScriptRunConfig, source: Path) -> str | None:
         return None
     given = Path(str(submitted.script))
     script = Path(os.path.normpath(source / given))
+    if not script.is_relative_to(source) and script.resolve().is_relative_to(source.resolve()):
+        script = source / script.resolve().relative_to(source.resolve())
     if not script.is_relative_to(source):
         raise SubmissionRefused("script", str(given), f"lies outside of source_directory {str(source)!r}")
     if not script.is_file():
@@ -235,7 +244,12 @@ def _hand_over(order: Order, folder: RunFolder, settings: config.Config) -> dict
             stderr=log,
             start_new_session=True,
         )
-    answer, _ = started.communicate(order.to_json())
+    try:
+        answer, _ = started.communicate(order.to_json(), ANSWER_S)
+    except subprocess.TimeoutExpired:
+        os.killpg(started.pid, signal.SIGKILL)
+        started.communicate()
+        raise SubmissionFailed(order.run_id, f"it did not answer within {ANSWER_S:g} s") from None
     try:
         told = json.loads(answer)
         return {(told["producer_id"], Topic(int(topic))): last for topic, last in told["sequences"].items()}
