@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from runstream.config import Config
@@ -94,20 +94,21 @@ class Look:
     def _read(self, history: History) -> bool:
         watermark = history.watermark()
         row = history.run(self._run_id)
-        self.seen.run, self.seen.labels = self._facts(row), _labels(row)
-        self.seen.progress = _progress(row)
+        # A new one each time: another thread may be reading the last one.
+        seen = replace(self.seen, run=self._facts(row), labels=_labels(row), progress=_progress(row))
         if watermark.commit_no == self._commit_no:
+            self.seen = seen
             return watermark.behind_events > 0
         metrics = history.metric_list([self._run_id])
-        self.seen.values = [_value(metric) for metric in metrics if _is_value(metric)][:MAX_VALUES]
-        self.seen.curves, self.seen.n_more_curves = self._curves.read(history, metrics)
-        self.seen.lines = self._lines.read(history)
-        self.seen.pictures, self.seen.n_more_pictures = self._pictures.read(history)
-        self.seen.slots = list(self._pictures.slots)
+        seen.values = [_value(metric) for metric in metrics if _is_value(metric)][:MAX_VALUES]
+        seen.curves, seen.n_more_curves = self._curves.read(history, metrics)
+        seen.lines = self._lines.read(history)
+        seen.pictures, seen.n_more_pictures = self._pictures.read(history)
+        seen.slots = list(self._pictures.slots)
         children = history.children(self._run_id)
-        self.seen.children, self.seen.n_children = self._kin(children[:MAX_CHILDREN]), len(children)
+        seen.children, seen.n_children = self._kin(children[:MAX_CHILDREN]), len(children)
         # Last: what a failed question left out is asked again.
-        self._commit_no = watermark.commit_no
+        self.seen, self._commit_no = seen, watermark.commit_no
         return True
 
     def _facts(self, row: RunRow) -> Facts:
