@@ -30,6 +30,8 @@ MODULES = {
     "core.model": "Model",
     "core.script_run_config": "ScriptRunConfig",
     "core.authentication": "InteractiveLoginAuthentication ServicePrincipalAuthentication",
+    "widgets": "RunDetails",
+    "train.widgets": "RunDetails",
     "exceptions": "AzureMLException UserErrorException",
 }
 
