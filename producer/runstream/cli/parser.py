@@ -152,6 +152,26 @@ def _reading(commands: Commands[argparse.ArgumentParser]) -> None:
     runs.add_argument("--metric", action="append", default=[], metavar="NAME", help="add its last value; repeatable")
     runs.add_argument("--limit", type=_count, default=50, metavar="N", help="at most so many (50)")
     _format(runs)
+    _one_run(commands)
+    sql = _command(
+        commands,
+        "sql",
+        reading.sql,
+        """Ask the history: run, metric, tag, property, artifact, series, ... (read-only)
+        `runstream sql "select * from run"`; the statement may come on standard input as -.""",
+        *READING,
+        "SQL_TIMEOUT",
+    )
+    sql.add_argument("statement", nargs="?", help="one SELECT; - reads it from standard input")
+    _format(sql)
+    sql.add_argument("--output", type=Path, metavar="FILE", help="write there: .parquet, .csv or .json by its name")
+    sql.add_argument(
+        "--timeout", type=_seconds, metavar="S", help="end it after so many seconds, 0: never; --output has no end (60)"
+    )
+    sql.add_argument("--connect", action="store_true", help="print the lines that attach another DuckDB to the server")
+
+
+def _one_run(commands: Commands[argparse.ArgumentParser]) -> None:
     show = _command(
         commands, "show", following.show, "Show one run: status, tags, properties, metrics, files, logs", *READING
     )
@@ -169,22 +189,6 @@ def _reading(commands: Commands[argparse.ArgumentParser]) -> None:
     )
     tail.add_argument("--json", action="store_true", help="one JSON object a point or line")
     _logs(commands)
-    sql = _command(
-        commands,
-        "sql",
-        reading.sql,
-        """Ask the history: run, metric, tag, property, artifact, series, ... (read-only)
-        `runstream sql "select * from run"`; the statement may come on standard input as -.""",
-        *READING,
-        "SQL_TIMEOUT",
-    )
-    sql.add_argument("statement", nargs="?", help="one SELECT; - reads it from standard input")
-    _format(sql)
-    sql.add_argument("--output", type=Path, metavar="FILE", help="write there: .parquet, .csv or .json by its name")
-    sql.add_argument(
-        "--timeout", type=_seconds, metavar="S", help="end it after so many seconds, 0: never; --output has no end (60)"
-    )
-    sql.add_argument("--connect", action="store_true", help="print the lines that attach another DuckDB to the server")
 
 
 def _logs(commands: Commands[argparse.ArgumentParser]) -> None:
