@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Request, expect, sync_playwright
 
 from runstream import Experiment, Run, Workspace
 from tests.waiting import until
@@ -32,6 +32,7 @@ from tests.waiting import until
 SCREENSHOTS = Path(__file__).parent.parent / "test-output"
 # Two busy cores: an attribute may take its time, a test that hangs must still end.
 WAIT_MS = 60_000
+expect.set_options(timeout=WAIT_MS)
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",

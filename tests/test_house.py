@@ -61,7 +61,7 @@ ALLOWED: dict[str, dict[str, tuple[str, ...]]] = {
     "runstream_dashboard": {
         "runstream_consumer": ("",),
         "streamlit": ("",),
-        "starlette": ("server.py",),  # Streamlit's own server, which serves the grid's files too
+        "starlette": ("server.py", "routes.py"),  # Streamlit's own server, which serves the grid's files too
         "numpy": ("",),
         "pandas": ("",),
     },

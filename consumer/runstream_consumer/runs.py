@@ -150,14 +150,13 @@ def run_page(
         FilterError: a term of the filter, or the sort, means nothing.
     """
     terms = parse(text)
-    inside = [] if workspace is None else [f"r.workspace = {literal(workspace)}"]
     wanted = _conditions(terms, experiment, include_children, include_archived)
-    statuses = f"WHERE r.status IN {_tuple(status)}" if status else ""
+    inside = f"WHERE r.workspace = {literal(workspace)}" if workspace is not None else ""
     order, join = sort_expression(sort)
     statement = f"""
-WITH known AS MATERIALIZED (FROM run AS r {_where(inside)}),
+WITH known AS MATERIALIZED (FROM run AS r {inside}),
 matched AS MATERIALIZED (FROM known AS r {_where(wanted)}),
-counted AS MATERIALIZED (FROM matched AS r {statuses}),
+counted AS MATERIALIZED (FROM matched AS r {f"WHERE r.status IN {_tuple(status)}" if status else ""}),
 shown AS MATERIALIZED (
     SELECT r.*, row_number() OVER (ORDER BY {order}, r.created_at DESC, r.run_id) AS place
     FROM counted AS r {join}

@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Literal
 
 import pandas as pd
 
 from runstream_consumer.history import ArtifactRow, History
+from runstream_dashboard import blobs
 
 PREVIEW_BYTES = 1_000_000
 # More than this is fetched with `runstream` or the SDK, not through a page.
@@ -51,16 +52,9 @@ def images(artifacts: Sequence[ArtifactRow]) -> dict[str, list[ArtifactRow]]:
 
 
 def read(reader: History, run_id: str, artifact: ArtifactRow) -> bytes | None:
-    """Return the bytes of an artifact; None when its store cannot be reached from this machine, or it is huge."""
+    """Return the bytes of an artifact; None when they are not to be had on this machine, or are huge (see blobs)."""
     found = reader.artifact(run_id, artifact.path, artifact.version)
-    if found.content is not None:
-        return found.content
-    if found.location is None or "://" in found.location or found.size_bytes > MAX_BYTES:
-        return None
-    try:
-        return Path(found.location).read_bytes()
-    except OSError:
-        return None
+    return blobs.read(found.content, found.location, found.sha256, MAX_BYTES)
 
 
 def where(artifact: ArtifactRow) -> str:

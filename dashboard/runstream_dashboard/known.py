@@ -11,7 +11,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from runstream_consumer.history import RunPage
+from runstream_consumer.history import ExperimentRow, RunPage
 from runstream_dashboard import live, tables
 
 PAGE_SIZE = 100
@@ -19,9 +19,10 @@ PAGE_SIZE = 100
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Experiments, runs by status, and the metrics that the page shows at first."""
+    """Experiments, those of them that are hidden, runs by status, and the metrics that the page shows at first."""
 
     experiments: tuple[str, ...] = ()
+    hidden: frozenset[str] = frozenset()
     counts: Mapping[str, int] = field(default_factory=dict)
     metrics: tuple[str, ...] = ()
 
@@ -50,9 +51,10 @@ def newest() -> Known:
     return _shelf.get()
 
 
-def learn(answer: RunPage, metrics: Sequence[str]) -> Known:
-    """Keep what this answer offers, with the metrics that are shown of it, and return it."""
-    known = Known(tuple(answer.experiments), dict(answer.counts_by_status), tuple(metrics))
+def learn(answer: RunPage, metrics: Sequence[str], experiments: Sequence[ExperimentRow]) -> Known:
+    """Keep what this answer offers, with the metrics that are shown of it and all experiments, and return it."""
+    hidden = {row.name for row in experiments if row.archived} - {row.name for row in experiments if not row.archived}
+    known = Known(tuple(answer.experiments), frozenset(hidden), dict(answer.counts_by_status), tuple(metrics))
     _shelf.put(known)
     return known
 
@@ -68,12 +70,12 @@ def warm() -> None:
     pages.all_modules()
     try:
         when = live.slow(live.watermark())
-        answer = live.run_page(when, page_size=PAGE_SIZE)
+        answer = live.run_page(when, page_size=PAGE_SIZE, include_children=False)
         choice = tables.choices(answer.rows, live.metric_list(when, tables.examples(answer.rows)))
         metrics = tables.named(choice.first, "metric")
-        learn(answer, metrics)
+        learn(answer, metrics, live.experiments(when))
         if metrics:
-            live.run_page(when, page_size=PAGE_SIZE, metrics=metrics)
+            live.run_page(when, page_size=PAGE_SIZE, metrics=metrics, include_children=False)
             live.sparklines(when, tuple(row.run_id for row in answer.rows), metrics[0])
     except live.UNREACHABLE:
         return

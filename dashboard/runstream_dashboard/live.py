@@ -20,6 +20,7 @@ from runstream_consumer import history
 from runstream_consumer.history import (
     ArtifactRow,
     Chart,
+    ExperimentRow,
     History,
     HistoryBusy,
     HistoryUnreachable,
@@ -133,22 +134,34 @@ def run_page(
     page_size: int = 100,
     metrics: tuple[str, ...] = (),
     workspace: str | None = None,
+    include_children: bool = True,
+    include_archived: bool = False,
 ) -> RunPage:
     """Return one page of runs; raises FilterError for a filter that does not parse."""
     return _shared(
-        ("runs", text, experiment, status, sort, page, page_size, metrics, workspace),
+        (
+            "runs",
+            text,
+            experiment,
+            status,
+            sort,
+            page,
+            page_size,
+            metrics,
+            workspace,
+            include_children,
+            include_archived,
+        ),
         when,
         lambda reader: reader.runs(
-            text,
-            experiment=experiment,
-            status=status,
-            sort=sort,
-            page=page,
-            page_size=page_size,
-            metrics=metrics,
-            workspace=workspace,
+            text, experiment, status, sort, page, page_size, metrics, workspace, include_children, include_archived
         ),
     )
+
+
+def experiments(when: When) -> list[ExperimentRow]:
+    """Return every experiment with its tags, the hidden ones too."""
+    return _shared(("experiments",), when, lambda reader: reader.experiments(archived=None))
 
 
 def run_rows(when: When, run_ids: tuple[str, ...]) -> list[RunRow]:

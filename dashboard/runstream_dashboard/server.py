@@ -12,14 +12,10 @@ import urllib.request
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from runstream_dashboard.palette import DARK_PRIMARY, LIGHT_PRIMARY
 from runstream_dashboard.shell import Shell
-
-if TYPE_CHECKING:
-    from starlette.requests import Request
-    from starlette.responses import Response
 
 PACKAGE = Path(__file__).parent
 WEB = PACKAGE / "web"
@@ -78,34 +74,15 @@ def run(port: int, host: str) -> None:
     """Serve the dashboard from this process until it is told to end; blocks."""
     import streamlit as st
     from starlette.middleware import Middleware
-    from starlette.routing import Mount, Route
-    from starlette.staticfiles import StaticFiles
     from streamlit.file_util import get_static_dir
 
-    from runstream_dashboard import exports, known
+    from runstream_dashboard import known
+    from runstream_dashboard.routes import routes
 
     threading.Thread(target=known.warm, name="warm", daemon=True).start()
-    routes = [
-        Mount(web_path(), StaticFiles(directory=WEB)),
-        Route(f"{exports.PATH}/{{token}}/result.{{kind}}", _exported),
-    ]
     shell = Middleware(Shell, folder=Path(get_static_dir()))
-    st.App(PACKAGE / "pages" / "app.py", routes=routes, middleware=[shell]).run(config=options(port, host))
-
-
-async def _exported(request: Request) -> Response:
-    """Answer with a result of the SQL page as a file; the file is written in a thread of its own."""
-    from starlette.concurrency import run_in_threadpool
-    from starlette.responses import FileResponse, PlainTextResponse
-
-    from runstream_dashboard import exports
-
-    token, kind = request.path_params["token"], request.path_params["kind"]
-    path = await run_in_threadpool(exports.shelf().file, token, kind)
-    if path is None:
-        return PlainTextResponse(exports.GONE, status_code=404)
-    headers = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
-    return FileResponse(path, media_type=exports.KINDS[kind], filename=f"result.{kind}", headers=headers)
+    app = st.App(PACKAGE / "pages" / "app.py", routes=routes(web_path(), WEB), middleware=[shell])
+    app.run(config=options(port, host))
 
 
 def command(port: int, host: str = "127.0.0.1") -> list[str]:

@@ -22,7 +22,9 @@ _FIRST_METRICS = 4
 _MACHINE = "system/"
 _FIRST_PROPERTIES = 4
 # Properties that describe where a run came from, not what was tried: offered, but not shown at first.
-_BACKGROUND = ("git.", "python.", "host.", "system.")
+_BACKGROUND = (
+    "git.", "python.", "host.", "system.", "runstream.", "azureml.", "mlflow.", "ContentSnapshotId", "_azureml.",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,21 @@ def run_table(
         values = [_value(row, column, now) for row in rows]
         data[column] = _written(values) if column.startswith("metric:") else values
     return pd.DataFrame(data)
+
+
+def with_family(table: pd.DataFrame, rows: Sequence[RunRow], n_children: Mapping[str, int]) -> pd.DataFrame:
+    """Return a table of runs with their relatives: children are marked, and counted beside their parent's name."""
+    marked = table.assign(
+        name=[f"↳ {_own(name)}" if row.parent_run_id else name for name, row in zip(table["name"], rows, strict=True)]
+    )
+    if n_children:
+        marked.insert(2, "children", [n_children.get(row.run_id) for row in rows])
+    return marked
+
+
+def _own(name: str) -> str:
+    """Return a child's name without its parent's, which it may begin with: `sweep>alpha 0.1`."""
+    return name.rpartition(">")[2].strip() or name
 
 
 def _is_odd(value: object) -> bool:

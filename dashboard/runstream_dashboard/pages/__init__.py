@@ -7,7 +7,7 @@ import importlib
 import streamlit as st
 
 _PAGES: dict[str, st.Page] = {}
-_MODULES = ("runs", "charts", "compare", "sql", "pipeline", "run")
+_MODULES = ("runs", "charts", "compare", "models", "sql", "pipeline", "run")
 
 
 def all_modules() -> None:
@@ -21,12 +21,13 @@ def all_modules() -> None:
 
 def all_pages() -> list[st.Page]:
     """Return the pages in the order of the navigation; the first answers at `/`."""
-    from runstream_dashboard.pages import charts, compare, pipeline, run, runs, sql
+    from runstream_dashboard.pages import charts, compare, models, pipeline, run, runs, sql
 
     _PAGES.update(
         runs=st.Page(runs.page, title="Runs", icon=":material/table_rows:", default=True),
         charts=st.Page(charts.page, title="Charts", icon=":material/show_chart:", url_path="charts"),
         compare=st.Page(compare.page, title="Compare", icon=":material/compare_arrows:", url_path="compare"),
+        models=st.Page(models.page, title="Models", icon=":material/deployed_code:", url_path="models"),
         sql=st.Page(sql.page, title="SQL", icon=":material/database:", url_path="sql"),
         pipeline=st.Page(pipeline.page, title="Pipeline", icon=":material/conversion_path:", url_path="pipeline"),
         run=st.Page(run.page, title="Run", url_path="run", visibility="hidden"),

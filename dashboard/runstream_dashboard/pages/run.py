@@ -2,59 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import streamlit as st
 
 from runstream_consumer.history import MetricInfo, RunRow
-from runstream_dashboard import address, badge, grid, live, palette, states, style, tables
-from runstream_dashboard.pages import named, run_files, run_forms
+from runstream_dashboard import formats, grid, live, states, tables
+from runstream_dashboard.pages import named, run_family, run_files, run_forms, run_head, run_logs, run_models
 
 N_KEY_CHARTS = 4
-Colour = Literal["blue", "green", "red", "gray", "orange"]
-_OTHER: Colour = "gray"
-STATUS_COLOURS: dict[str, Colour] = {
-    "Running": "blue",
-    "Completed": "green",
-    "Failed": "red",
-    "Canceled": "gray",
-    "NotResponding": "orange",
-}
-TABS = ("Overview", "Charts", "Tables", "Images", "Files", "History")
-
-
-def _head(row: RunRow) -> None:
-    with st.container(key="rs-heading", horizontal=True, vertical_alignment="center", gap="medium"):
-        with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
-            st.image(palette.dot(tables.colour_of(row), style.dark(), radius=7), width=18)
-            st.title(row.display_name or row.run_id, anchor=False, width="content")
-        st.badge(row.status, color=STATUS_COLOURS.get(row.status, _OTHER))
-        badge.show(live.any_live([row]))
-        st.space("stretch")
-        others = [run_id for run_id in st.session_state.get("chosen", ()) if run_id != row.run_id]
-        query = {"runs": address.join([row.run_id, *others])}
-        if st.button("Plot with others", icon=":material/add_chart:"):
-            st.switch_page(named("charts"), query_params=query)
-        if st.button("Compare", icon=":material/compare_arrows:"):
-            st.switch_page(named("compare"), query_params=query)
-    st.caption(tables.summary(row), help=f"Run id: {row.run_id}")
-
-
-def _warnings(row: RunRow) -> None:
-    if row.status == "Failed" and (row.error_type or row.error_message):
-        st.error(f"**{row.error_type or 'Failed'}** {row.error_message or ''}", icon=":material/error:")
-        if row.error_traceback:
-            with st.expander("Traceback"):
-                st.code(row.error_traceback, language="python")
-    lost = tables.losses(row)
-    if lost:
-        st.warning(lost, icon=":material/report:")
+HEAD_S = 2.0
+LOGS_S = 2.0
+TABS = ("Overview", "Charts", "Tables", "Images", "Files", "Logs", "History")
 
 
 def _overview(row: RunRow, metrics: list[MetricInfo]) -> None:
     keys = {metric.name for metric in tables.key_metrics(metrics)[:N_KEY_CHARTS]}
     if keys:
         _grid("overview", row, [metric for metric in metrics if metric.name in keys], bare=True)
+    run_family.children(row)
+    run_models.made(row)
     left, right = st.columns([1.25, 1], gap="medium")
     with left:
         st.subheader("Metrics", anchor=False)
@@ -69,7 +34,7 @@ def _overview(row: RunRow, metrics: list[MetricInfo]) -> None:
         st.subheader("Tags and properties", anchor=False)
         with st.container(horizontal=True, gap="small"):
             for text in tables.tag_texts(row.tags):
-                st.badge(text, color="violet")
+                st.badge(formats.plain(text), color="violet")
         if row.properties:
             st.dataframe(tables.pairs(row.properties, "Property"), hide_index=True, alt="Properties")
         elif not row.tags:
@@ -96,6 +61,7 @@ _DRAW = {
     "Tables": run_forms.tables_tab,
     "Images": run_files.images_tab,
     "Files": run_files.files_tab,
+    "Logs": run_logs.logs_tab,
     "History": _history,
 }
 
@@ -113,17 +79,16 @@ def _page() -> None:
     rows = live.run_rows(live.slow(live.watermark()), (run_id,))
     if not rows:
         st.title("Run not found", anchor=False)
-        st.warning(f"This history has no run `{run_id}`.", icon=":material/search_off:")
+        st.warning(f"This history has no run {formats.plain(run_id)}.", icon=":material/search_off:")
         st.page_link(named("runs"), label="All runs", icon=":material/arrow_back:")
         return
-    row = rows[0]
-    _head(row)
-    _warnings(row)
     ticking = live.any_live(rows)
+    states.renewed(run_head.draw, HEAD_S if ticking else None)(run_id)
     for name, tab in zip(TABS, st.tabs(TABS, key="tab", on_change="rerun", bind="query-params"), strict=True):
         if tab.open:
             with tab:
-                states.renewed(_tab, live.TICK_S if ticking else None)(name, run_id, ticking)
+                every_s = LOGS_S if name == "Logs" else live.TICK_S
+                states.renewed(_tab, every_s if ticking else None)(name, run_id, ticking)
 
 
 def page() -> None:

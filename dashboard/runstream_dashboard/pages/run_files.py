@@ -6,7 +6,7 @@ import streamlit as st
 
 from runstream_consumer.history import ArtifactRow, MetricInfo, RunRow
 from runstream_dashboard import address, files, formats, live, tables
-from runstream_dashboard.pages import cells
+from runstream_dashboard.pages import cells, run_snapshot
 
 _IMAGES_A_ROW = 3
 
@@ -28,15 +28,15 @@ def images_tab(row: RunRow, _metrics: list[MetricInfo]) -> None:
         st.caption("No images: `run.log_image` fills this page.")
     for place, (name, shots) in zip(cells.grid(len(named), _IMAGES_A_ROW), named.items(), strict=True):
         with place.container(border=True, key=f"rs-image-{name}"):
-            st.subheader(name, anchor=False)
+            st.subheader(formats.plain(name), anchor=False)
             at = _place(name, len(shots)) if len(shots) > 1 else 1
             shot = shots[at - 1]
             data = _bytes(row, shot)
             if data is None:
-                st.caption(files.where(shot))
+                st.caption(formats.plain(files.where(shot)))
             else:
                 st.image(data, width="stretch", alt=f"{name}, logged {formats.moment(shot.logged_at)}")
-            st.caption(f"{shot.path} · {formats.moment(shot.logged_at)}")
+            st.caption(f"{formats.plain(shot.path)} · {formats.moment(shot.logged_at)}")
 
 
 def _place(name: str, n: int) -> int:
@@ -59,11 +59,16 @@ def _place(name: str, n: int) -> int:
 
 
 def files_tab(row: RunRow, _metrics: list[MetricInfo]) -> None:
-    """Draw the run's files as a table; a checked row shows its preview."""
+    """Draw the run's files as a table, where a checked row shows its preview, and its snapshot."""
     found = _artifacts(row)
-    if not found:
+    if found:
+        _table(row, found)
+    else:
         st.caption("No files: `run.upload_file` and `run.upload_folder` fill this page.")
-        return
+    run_snapshot.snapshot(row)
+
+
+def _table(row: RunRow, found: list[ArtifactRow]) -> None:
     left, right = st.columns([1, 1.1], gap="medium")
     with left:
         event = st.dataframe(
@@ -83,10 +88,10 @@ def files_tab(row: RunRow, _metrics: list[MetricInfo]) -> None:
 
 
 def _preview(row: RunRow, artifact: ArtifactRow) -> None:
-    st.subheader(artifact.path, anchor=False)
+    st.subheader(formats.plain(artifact.path), anchor=False)
     data = _bytes(row, artifact)
     if data is None:
-        st.info(files.where(artifact), icon=":material/cloud:")
+        st.info(formats.plain(files.where(artifact)), icon=":material/cloud:")
         return
     st.download_button(
         "Download", data, file_name=files.leaf(artifact), mime=artifact.content_type, icon=":material/download:"

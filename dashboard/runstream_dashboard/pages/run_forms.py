@@ -5,27 +5,33 @@ from __future__ import annotations
 import streamlit as st
 
 from runstream_consumer.history import MetricInfo, RunRow
-from runstream_dashboard import address, figures, live, style, tables
-from runstream_dashboard.pages import cells
+from runstream_dashboard import address, figures, formats, live, style, tables
+from runstream_dashboard.pages import cells, run_diagnoses
 
-_FORMS = ("list", "row", "table")
+_FORMS = ("list", "row", "table", "chart")
 _CHART_PX = 250
 
 
 def tables_tab(row: RunRow, metrics: list[MetricInfo]) -> None:
-    """Draw the metrics of this run that are lists, rows or tables."""
-    forms = {metric.name: metric.form for metric in metrics if metric.form in _FORMS}
+    """Draw the metrics of this run that are lists, rows, tables or diagnostic charts."""
+    forms = {metric.name: metric for metric in metrics if metric.form in _FORMS}
     if not forms:
-        st.caption("No rows, tables or lists: `run.log_row`, `run.log_table` and `run.log_list` fill this page.")
-    for place, (name, form) in zip(cells.grid(len(forms), 2), forms.items(), strict=True):
+        st.caption(
+            "No rows, tables, lists or charts: `run.log_row`, `run.log_table`, `run.log_list`, "
+            "`run.log_confusion_matrix` and their likes fill this page."
+        )
+    for place, (name, metric) in zip(cells.grid(len(forms), 2), forms.items(), strict=True):
         with place.container(border=True, key=f"rs-form-{name}"):
-            _form(row, name, form)
+            if metric.form == "chart":
+                run_diagnoses.chart(row, name, metric.description)
+            else:
+                _form(row, name, metric.form)
 
 
 def _form(row: RunRow, name: str, form: str) -> None:
     when = live.slow(live.watermark())
     values = live.detail("form", when, row.run_id, lambda reader: reader.table(row.run_id, name), name)
-    st.subheader(name, anchor=False)
+    st.subheader(formats.plain(name), anchor=False)
     axes = figures.axes_of(values)
     colour = tables.css_of(row, style.dark())
     if axes is not None and form == "list":

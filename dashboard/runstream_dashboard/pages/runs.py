@@ -9,14 +9,13 @@ from typing import Any
 
 import streamlit as st
 
-from runstream_consumer.history import FilterError, RunPage, RunRow
-from runstream_dashboard import address, heading, live, pages, states, style, tables
+from runstream_consumer.history import ExperimentRow, FilterError, RunPage, RunRow
+from runstream_dashboard import address, formats, heading, live, pages, states, statuses, style, tables
 from runstream_dashboard.known import PAGE_SIZE, Known, learn, newest
+from runstream_dashboard.pages import cells
 
 RENEW_S = 3.0
 ROW_PX = 34
-STATES = ["Running", "Completed", "Failed", "Canceled", "NotResponding"]
-STATE_COLOURS = ["blue", "green", "red", "gray", "orange"]
 SORTS = {"-created_at": "Newest", "created_at": "Oldest", "display_name": "Name", "-duration": "Longest"}
 
 
@@ -48,37 +47,54 @@ def _filter() -> dict[str, Any]:
         placeholder="Filter: words, or  val/loss < 0.4 and optimizer = adamw and tag = sweep",
         **kept,
     )
+    hidden = () if st.query_params.get("archived") == "true" else known.hidden
+    listed = [name for name in known.experiments if name not in hidden]
     chosen = experiment.selectbox(
-        "Experiment", _with(known.experiments, "exp"), key="exp", index=None, placeholder="All experiments", **kept
+        "Experiment", _with(listed, "exp"), key="exp", index=None, placeholder="All experiments", **kept
     )
     order = SORTS | {f"{sign}{name}": f"{name} {arrow}" for name in known.metrics for sign, arrow in _ARROWS}
     order |= {name: name for name in _with([], "sort") if name not in order}
     by = sort.selectbox("Sort", list(order), key="sort", format_func=lambda name: order.get(name, name), **kept)
-    counts = known.counts
-    status = st.pills(
-        "Status",
-        STATES,
-        key="status",
-        selection_mode="multi",
-        format_func=lambda name: f"{name} {counts[name]:,}" if counts.get(name) else name,
-        **kept,
-    )
+    status, children, archived = _switches(known, kept)
     return {
         "text": asked or "",
         "experiment": chosen,
-        "status": tuple(status),
+        "status": status,
         "sort": by or "-created_at",
         "columns": columns,
+        # Whoever looks for words may mean a child.
+        "include_children": children or bool(asked),
+        "include_archived": archived,
     }
 
 
+def _switches(known: Known, kept: dict[str, Any]) -> tuple[tuple[str, ...], bool, bool]:
+    """Draw the statuses with their counts; return those chosen, and whether children and hidden runs are listed."""
+    counts = known.counts
+    flags: dict[str, Any] = {"bind": "query-params", "on_change": _first_page}
+    with st.container(key="rs-switches", horizontal=True, vertical_alignment="center", gap="medium"):
+        status = st.pills(
+            "Status",
+            statuses.offered(counts, filter(None, [*st.query_params.get_all("status")])),
+            key="status",
+            selection_mode="multi",
+            format_func=lambda name: f"{name} {counts[name]:,}" if counts.get(name) else name,
+            **kept,
+        )
+        st.space("stretch")
+        children = st.toggle("Children", key="children", help="List runs that belong to another run, too", **flags)
+        archived = st.toggle("Archived", key="archived", help="List runs and experiments that are hidden", **flags)
+    return tuple(status), children, archived
+
+
 _ARROWS = (("", "↑"), ("-", "↓"))
+_ASKED = ("experiment", "status", "sort", "include_children", "include_archived")
 
 
 def _read(asked: dict[str, Any], metrics: tuple[str, ...], when: live.When) -> RunPage:
     """Read the page of runs; a filter that does not parse is named, and the last good result stays."""
     page = int(st.session_state.get("page", 1))
-    given = {name: asked[name] for name in ("experiment", "status", "sort")}
+    given = {name: asked[name] for name in _ASKED}
     try:
         answer = live.run_page(when, asked["text"], page=page, page_size=PAGE_SIZE, metrics=metrics, **given)
     except FilterError as error:
@@ -123,7 +139,7 @@ def _config(columns: Sequence[str], texts: Collection[str]) -> dict[str, Any]:
         config[column] = c.TextColumn(name.capitalize() if kind == "run" else name)
         if kind == "metric" and column not in texts:
             config[column] = c.NumberColumn(name, format="%.4g")
-    config["run:status"] = c.MultiselectColumn("Status", options=STATES, color=STATE_COLOURS, width=125)
+    config["children"] = c.NumberColumn("Children", width=80)
     config["run:tags"] = c.ListColumn("Tags", width=180)
     config["spark"] = c.LineChartColumn("Curve", width=110, help=next(iter(tables.named(columns, "metric")), ""))
     return config
@@ -143,18 +159,20 @@ def _remember(rows: list[RunRow], picked: list[int]) -> list[str]:
     return chosen
 
 
-def _table(rows: list[RunRow], columns: tuple[str, ...], when: live.When) -> list[str]:
+def _table(answer: RunPage, columns: tuple[str, ...], when: live.When) -> list[str]:
+    rows = answer.rows
     # A table's own selection is row numbers. Its key holds the ids, so that the numbers never outlive their rows.
     ids = "\n".join(row.run_id for row in rows)
     before = [index for index, row in enumerate(rows) if row.run_id in set(st.session_state["chosen"])]
     metrics = tables.named(columns, "metric")
     sparks = live.sparklines(when, tuple(row.run_id for row in rows), metrics[0]) if metrics else {}
     table = tables.run_table(rows, columns, sparks, datetime.now(UTC), style.dark())
+    table = tables.with_family(table, rows, answer.n_children)
     texts = [str(name) for name in table.columns if any(isinstance(value, str) for value in table[name])]
     event = st.dataframe(
         table,
         key=f"tbl-{hashlib.md5(ids.encode(), usedforsecurity=False).hexdigest()[:12]}",
-        column_config=_config(columns, texts),
+        column_config=_config(columns, texts) | {"run:status": cells.status_column(row.status for row in rows)},
         hide_index=True,
         row_height=ROW_PX,
         height=min(560, ROW_PX * (len(rows) + 1) + 3),
@@ -199,10 +217,12 @@ def _renewed() -> None:
     st.session_state["rs-metrics"] = tables.named(columns, "metric")
     if tables.named(columns, "metric") != metrics:
         answer = _read(asked, tables.named(columns, "metric"), when)
-    _know(answer, tables.named(columns, "metric"))
+    experiments = live.experiments(when)
+    _know(learn(answer, tables.named(columns, "metric"), experiments))
+    _experiment([row for row in experiments if row.name == asked["experiment"]])
     if not answer.rows:
         st.info("No run matches this filter.", icon=":material/filter_list_off:")
-    chosen = _table(answer.rows, columns, when) if answer.rows else list(st.session_state["chosen"])
+    chosen = _table(answer, columns, when) if answer.rows else list(st.session_state["chosen"])
     _foot(answer)
     _actions(place, chosen)
 
@@ -215,9 +235,21 @@ def _metrics() -> tuple[str, ...]:
     return tables.named(address.columns_of(asked, ()), "metric") if asked else newest().metrics
 
 
-def _know(answer: RunPage, metrics: tuple[str, ...]) -> None:
+def _experiment(rows: list[ExperimentRow]) -> None:
+    """Tell what is known of the experiment that is listed; draws nothing for one without tags."""
+    said = [row for row in rows if row.tags or row.archived]
+    if not said:
+        return
+    with st.container(key="rs-experiment", horizontal=True, vertical_alignment="center", gap="small"):
+        for row in said:
+            if row.archived:
+                st.badge(f"Archived {formats.moment(row.archived_at)}", color="gray", icon=":material/archive:")
+            for text in tables.tag_texts(row.tags):
+                st.badge(formats.plain(text), color="violet")
+
+
+def _know(fresh: Known) -> None:
     """Keep what the filter row offers; it is drawn before the answer is known, so a new offer draws it again."""
-    fresh = learn(answer, metrics)
     if fresh != st.session_state["rs-known"]:
         st.session_state["rs-known"] = fresh
         st.rerun()

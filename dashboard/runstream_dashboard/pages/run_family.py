@@ -1,0 +1,93 @@
+"""The run page's relatives: the run that it belongs to, its children, and the models that it made."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from runstream_consumer.history import RunPage, RunRow
+from runstream_dashboard import address, formats, live, statuses, style, tables
+from runstream_dashboard.pages import cells, named
+
+_CHILDREN = 100
+_METRICS = 4
+_ROW_PX = 34
+
+
+def parent(row: RunRow) -> None:
+    """Draw a link to the run that this one belongs to; draws nothing for a run of its own."""
+    if row.parent_run_id is None:
+        return
+    rows = live.run_rows(live.slow(live.watermark()), (row.parent_run_id,))
+    label = tables.head(rows[0]) if rows else row.parent_run_id
+    with st.container(key="rs-parent"):
+        st.page_link(
+            named("run"), label=f"Part of {formats.plain(label)}", icon=":material/arrow_upward:",
+            query_params={"run": row.parent_run_id}, width="content",
+        )  # fmt: skip
+
+
+def children(row: RunRow) -> None:
+    """Draw the run's children as a table, the newest first; draws nothing without any."""
+    when = live.slow(live.watermark())
+    page = _page(when, row.run_id, ())
+    if not page.total:
+        return
+    known = live.metric_list(when, tables.examples(page.rows))
+    names = tuple(dict.fromkeys(metric.name for metric in tables.key_metrics(known)))[:_METRICS]
+    page = _page(when, row.run_id, names) if names else page
+    with st.container(key="rs-children"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.subheader(f"{formats.count(page.total)} child run{'' if page.total == 1 else 's'}", anchor=False,
+                         width="content")  # fmt: skip
+            st.badge(_counted(page), color="gray")
+            st.space("stretch")
+            ids = [each.run_id for each in page.rows][: address.MAX_RUNS]
+            if st.button("Plot children", icon=":material/show_chart:", key="plot-children"):
+                st.switch_page(named("charts"), query_params={"runs": address.join(ids)})
+            if st.button("Compare children", icon=":material/compare_arrows:", key="compare-children"):
+                st.switch_page(named("compare"), query_params={"runs": address.join(ids)})
+        _table(page, names)
+        if page.total > len(page.rows):
+            st.caption(f"The newest {formats.count(len(page.rows))} are shown; the list of runs has all of them.")
+
+
+def _page(when: live.When, run_id: str, metrics: tuple[str, ...]) -> RunPage:
+    quoted = run_id.replace("\\", "\\\\").replace('"', '\\"')
+    return live.run_page(
+        when, f'parent_run_id = "{quoted}"', page_size=_CHILDREN, metrics=metrics, include_archived=True
+    )
+
+
+def _counted(page: RunPage) -> str:
+    counts = page.counts_by_status
+    return " · ".join(f"{counts[name]} {formats.plain(name)}" for name in statuses.offered(counts) if counts.get(name))
+
+
+def _table(page: RunPage, metrics: tuple[str, ...]) -> None:
+    columns = ("run:status", "run:duration", "run:started", *(f"metric:{name}" for name in metrics))
+    ids = tuple(row.run_id for row in page.rows)
+    table = tables.run_table(page.rows, columns, {}, datetime.now(UTC), style.dark())
+    table = tables.with_family(table, page.rows, page.n_children)
+    c = st.column_config
+    config = {
+        "dot": c.ImageColumn(" ", width=32),
+        "name": c.TextColumn("Run", width=210, help="Click a name to open the run"),
+        "children": c.NumberColumn("Children", width=80),
+        "run:status": cells.status_column(row.status for row in page.rows),
+        "run:duration": c.TextColumn("Duration"),
+        "run:started": c.TextColumn("Started"),
+    }
+    for name in metrics:
+        column = f"metric:{name}"
+        is_text = any(isinstance(value, str) for value in table[column])
+        config[column] = c.TextColumn(name) if is_text else c.NumberColumn(name, format="%.4g")
+    event = st.dataframe(
+        table, column_config=config, hide_index=True, row_height=_ROW_PX, key=f"children-{hash(ids)}",
+        height=min(320, _ROW_PX * (len(table) + 1) + 3), on_select="rerun", selection_mode="single-cell",
+        alt="Children",
+    )  # fmt: skip
+    for index, column in event.selection.cells:
+        if column == "name" and index < len(page.rows):
+            st.switch_page(named("run"), query_params={"run": page.rows[index].run_id})
