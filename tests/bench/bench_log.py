@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 N_CALLS = 100_000
 N_JSON_CALLS = 20_000
+N_ROWS = 3_000
 NAMES = [f"metric/{number}" for number in range(10)]
 CALM_S = 0.3  # between rounds, as a training loop has steps between its log calls
 
@@ -74,6 +75,17 @@ def cpu_a_point(run: Run) -> float:
     return (time.process_time() - begin) / N_CALLS * 1e6
 
 
+def wide_rows(run: Run) -> tuple[float, float]:
+    """Seconds that 3,000 calls of log_row() with 15 columns take, and seconds of this process's processor meanwhile."""
+    clock, begin_cpu = time.perf_counter, time.process_time()
+    begin = clock()
+    for i in range(N_ROWS):
+        run.log_row(
+            "wide", a=i, b=i, c=i, d=i, e=i, f=i, g=i, h=i, i=i, j=i, k=i, l=i, m=i, n=i, o=i
+        )  # fmt: skip
+    return clock() - begin, time.process_time() - begin_cpu
+
+
 def visible_ms(run: Run, n_points: int) -> list[float]:
     """Milliseconds from the return of a call until the journal file has grown, at 10 points a second, sorted."""
     run.producer.sync()
@@ -112,6 +124,9 @@ def measure(rounds: int, n_visible: int, folder: Path) -> None:
     tell(f"slowest of 100,000 calls, {mode}", "ms", worsts, at_most=2)
     tell(f"slowest of 100,000 empty calls, {mode}", "ms", empties)
     tell(f"CPU until it is in the journal, {mode}", "us a point", cpus)
+    rows = [wide_rows(run) for _ in range(rounds)]
+    tell(f"3,000 rows of 15 columns, {mode}", "s", [wall for wall, _ in rows], at_most=1)
+    tell(f"CPU of these, {mode}", "s", [cpu for _, cpu in rows])
     waited = visible_ms(run, n_visible)
     tell(f"returned -> in the journal, p95, {mode}", "ms", [waited[int(len(waited) * 0.95)]], at_most=100)
     run.complete()
