@@ -13,7 +13,7 @@ import pytest
 from runstream_consumer import serve
 from runstream_consumer.access import first_line_is
 from runstream_consumer.errands import MAX_ANSWERS, MAX_RUNNING, Errands, answer_table
-from runstream_consumer.history import History, StatementFailed, connect
+from runstream_consumer.history import History, Question, StatementFailed, connect
 from runstream_consumer.store import Store
 from runstream_schemas.home import Home
 from tests.waiting import until
@@ -123,6 +123,28 @@ def test_a_statement_is_canceled(past: History) -> None:
         assert past.sql("SELECT 7").fetchall() == [(7,)]
     until(ended, what="the statement's end")
     assert told[0].startswith("canceled")
+
+
+def test_canceling_again_and_again_leaves_the_file_free(tmp_path: Path) -> None:
+    """Whoever is impatient must not interrupt the closing of the file: the next statement could not open it."""
+    with connect(Home(tmp_path).ensure().root) as past:
+        for _ in range(8):
+            question = past.question(ENDLESS)
+            asking = threading.Thread(target=lambda question=question: refused(question))
+            asking.start()
+
+            def ended(question: Question = question, asking: threading.Thread = asking) -> bool:
+                question.cancel()
+                return not asking.is_alive()
+
+            until(ended, every_s=0.0, what="the statement's end")
+        assert past.sql("SELECT 7").fetchall() == [(7,)]
+
+
+def refused(question: Question) -> None:
+    """Ask what will be canceled."""
+    with pytest.raises(StatementFailed, match="canceled"):
+        question.answer()
 
 
 def test_files_hold_the_whole_answer_and_no_formulas(past: History, tmp_path: Path) -> None:

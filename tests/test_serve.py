@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import stat
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import duckdb
 import pytest
@@ -203,4 +205,58 @@ def test_a_runaway_statement_is_noticed(server: serve.Server, home: Home) -> Non
 
     assert found is not None
     assert found.statement == statement
+    assert until(lambda: server.runaway(0.0) is None, what="its end")
+
+
+def test_a_runaway_is_told_again_after_as_long_again(server: serve.Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A statement that nobody can end fills no log: one line for each time that it has outrun its budget."""
+    rows = [("c", "t", "SELECT 1")]
+    monkeypatch.setattr(
+        server, "_connection", SimpleNamespace(execute=lambda _: SimpleNamespace(fetchall=lambda: rows))
+    )
+    told = []
+    for now in range(0, 200, 10):
+        monkeypatch.setattr("time.monotonic", lambda now=now: float(now))
+        found = server.runaway(60)
+        if found is not None:
+            told.append(found.running_s)
+
+    assert told == [70, 140]
+
+
+def ctrl_c(server: serve.Server) -> threading.Thread:
+    """Start a thread that presses Ctrl-C once a reader's statement runs."""
+
+    def is_running() -> bool:
+        found = server.runaway(0.0)
+        return found is not None and "range(" in found.statement
+
+    def press() -> None:
+        until(is_running, what="the statement")
+        # To the main thread, as a terminal's Ctrl-C comes.
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    keyboard = threading.Thread(target=press)
+    keyboard.start()
+    return keyboard
+
+
+def test_ctrl_c_ends_the_wait_for_a_served_statement(server: serve.Server, home: Home) -> None:
+    """DuckDB would wait for the server's answer first; the statement itself goes on there until it ends."""
+    with connect(home.root) as past:
+        keyboard = ctrl_c(server)
+        with pytest.raises(KeyboardInterrupt):
+            past.sql("SELECT count(x) FROM range(500000000) AS t(x) WHERE x % 7 = 3")
+        assert server.runaway(0.0) is not None
+    keyboard.join()
+    assert until(lambda: server.runaway(0.0) is None, what="its end")
+
+
+def test_ctrl_c_cancels_a_typed_statement(server: serve.Server, home: Home) -> None:
+    """A statement that would take hours is ended in the server too."""
+    with connect(home.root) as past:
+        keyboard = ctrl_c(server)
+        with pytest.raises(KeyboardInterrupt):
+            past.question("SELECT count(x) FROM range(90000000000) AS t(x) WHERE x % 7 = 3").answer()
+    keyboard.join()
     assert until(lambda: server.runaway(0.0) is None, what="its end")

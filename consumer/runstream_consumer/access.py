@@ -18,6 +18,7 @@ import duckdb
 
 from runstream_consumer import permission
 from runstream_consumer.config import Config
+from runstream_consumer.interruption import interruptible
 from runstream_consumer.literal import identifier, literal
 from runstream_consumer.serve import load_extensions, read_server
 from runstream_schemas.errors import HistoryBusy, HistoryUnreachable, StatementFailed, StoreLocked
@@ -126,8 +127,9 @@ class Served:
         # The cursor lives as long as the relation, and the temporary table as long as the cursor: longer than this
         # access, so it is not a cursor of its connection.
         cursor, result = _instance(os.getpid()).cursor(), _result()
+        create = f"CREATE TEMP TABLE {result} AS FROM {self._catalog}.query({literal(statement)})"
         try:
-            cursor.execute(f"CREATE TEMP TABLE {result} AS FROM {self._catalog}.query({literal(statement)})")
+            interruptible(lambda: cursor.execute(create))
         except duckdb.Error as error:
             raise self._told(error, statement) from error
         return cursor.table(f"temp.{result}")
@@ -177,10 +179,10 @@ class Filed:
         self,
         statement: str,
         limit: int | None = None,
-        watch: Callable[[duckdb.DuckDBPyConnection], None] | None = None,
+        watch: Callable[[duckdb.DuckDBPyConnection | None], None] = lambda _cursor: None,
     ) -> duckdb.DuckDBPyRelation:
         """
-        See Access; *limit*: at most so many rows; *watch* gets the cursor first, to interrupt it.
+        See Access; *limit*: at most so many rows; *watch* gets the cursor, to interrupt it, and None when it may not.
 
         The statement may be a reader's: it passes the same check as a served one. `run` takes our own only.
         """
@@ -188,14 +190,16 @@ class Filed:
         result = _result()
 
         def answer(cursor: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
-            if watch is not None:
-                watch(cursor)
-            if not permission.is_permitted(cursor, statement):
-                raise duckdb.Error(REFUSED)
             try:
+                watch(cursor)
+                if not permission.is_permitted(cursor, statement):
+                    raise duckdb.Error(REFUSED)
                 cursor.execute(f"CREATE TEMP TABLE {result} AS FROM (\n{statement.rstrip().rstrip(';')}\n){most}")
             except duckdb.Error as error:
                 raise type(error)(first_line_is(str(error), 2)) from error
+            finally:
+                # What follows closes the file: interrupted, it would keep it from everybody.
+                watch(None)
             return cursor.table(f"temp.{result}")
 
         return self._reading(statement, answer)

@@ -13,6 +13,7 @@ import duckdb
 from runstream_consumer.access import REFUSED, Access, Filed, failed, first_line_is
 from runstream_consumer.answer import Answer
 from runstream_consumer.errands import answer_table
+from runstream_consumer.interruption import interruptible
 from runstream_consumer.literal import literal
 from runstream_schemas.errors import StatementFailed
 
@@ -34,6 +35,7 @@ class Question:
         self._rows = rows
         self._ticket = secrets.token_hex(16)
         self._ended = ""
+        self._lock = threading.Lock()
         self._cursor: duckdb.DuckDBPyConnection | None = None
 
     def answer(self) -> Answer:
@@ -53,9 +55,7 @@ class Question:
 
     def cancel(self) -> None:
         """End the statement if it runs; may be called again until `answer` has returned."""
-        self._ended = self._ended or "reader"
-        if self._cursor is not None:
-            self._cursor.interrupt()
+        if self._interrupted("reader"):
             return
         access = self._open_access()
         try:
@@ -68,7 +68,11 @@ class Question:
         arguments = (
             f"{literal(self._ticket)}, {literal(self.statement)}, {self._rows + 1}, {literal(float(self.seconds))}"
         )
-        told = json.loads(access.run(f"SELECT errand_run({arguments})", _first))
+        try:
+            told = json.loads(interruptible(lambda: access.run(f"SELECT errand_run({arguments})", _first)))
+        except KeyboardInterrupt:
+            self.cancel()
+            raise
         if told.get("ended"):
             raise StatementFailed(self.statement, self._why(told["ended"]))
         if told.get("refused") or told.get("failed"):
@@ -80,12 +84,16 @@ class Question:
             access.run(f"SELECT errand_forget({literal(self._ticket)})", _first)
 
     def _filed(self, access: Filed) -> duckdb.DuckDBPyRelation:
-        timer = threading.Timer(self.seconds, self._late)
+        timer = threading.Timer(self.seconds, self._interrupted, ["time"])
         timer.daemon = True
 
-        def watch(cursor: duckdb.DuckDBPyConnection) -> None:
-            self._cursor = cursor
-            if self.seconds > 0:
+        def watch(cursor: duckdb.DuckDBPyConnection | None) -> None:
+            with self._lock:
+                self._cursor = cursor
+                ended = self._ended
+            if cursor is not None and ended:
+                raise StatementFailed(self.statement, self._why(ended))
+            if cursor is not None and self.seconds > 0:
                 timer.start()
 
         inner = self.statement.rstrip().rstrip(";")
@@ -97,12 +105,14 @@ class Question:
             raise
         finally:
             timer.cancel()
-            self._cursor = None
 
-    def _late(self) -> None:
-        self._ended = self._ended or "time"
-        if self._cursor is not None:
-            self._cursor.interrupt()
+    def _interrupted(self, why: str) -> bool:
+        """Interrupt the statement if it runs in this process now; the first reason counts."""
+        with self._lock:
+            self._ended = self._ended or why
+            if self._cursor is not None:
+                self._cursor.interrupt()
+            return self._cursor is not None
 
     def _why(self, ended: str) -> str:
         if ended == "reader":

@@ -100,6 +100,7 @@ class Server:
         self.started_at = time.time()
         self._lag: deque[tuple[float, float]] = deque(maxlen=int(LAG_KEPT_S / LAG_EVERY_S))
         self._running: dict[tuple[str, str], float] = {}
+        self._told_at: dict[tuple[str, str], float] = {}
         self._listening = False
 
     @property
@@ -173,21 +174,24 @@ class Server:
         """
         Return the reader's statement that has been seen running for longest, if for more than *budget_s* seconds.
 
-        Ask every second or so: the time counts from the first call that saw it. Quack cannot cancel a statement and
-        lets it run on when its reader has gone; memory and temporary space are bounded, its core is not.
+        Ask every second or so: the time counts from the first call that saw it. One that was returned is returned again
+        after as long again. Quack cannot cancel a statement and lets it run on when its reader has gone; memory and
+        temporary space are bounded, its core is not.
         """
         now = time.monotonic()
         rows = self._connection.execute(
             "SELECT connection_id, query_started_at::VARCHAR, query FROM quack_active_connections() "
             "WHERE state <> 'finished' AND query IS NOT NULL"
         ).fetchall()
-        self._running = {(str(row[0]), str(row[1])): self._running.get((row[0], row[1]), now) for row in rows}
-        late = [
-            Runaway(query, now - since)
-            for (_, _, query), since in zip(rows, self._running.values(), strict=True)
-            if now - since > budget_s
-        ]
-        return max(late, key=lambda one: one.running_s, default=None)
+        statements = {(str(connection), str(began)): str(query) for connection, began, query in rows}
+        self._running = {one: self._running.get(one, now) for one in statements}
+        self._told_at = {one: at for one, at in self._told_at.items() if one in statements}
+        late = [one for one, since in self._running.items() if now - self._told_at.get(one, since) > budget_s]
+        if not late:
+            return None
+        longest = min(late, key=lambda one: self._running[one])
+        self._told_at[longest] = now
+        return Runaway(statements[longest], now - self._running[longest])
 
     @property
     def _uri(self) -> str:
