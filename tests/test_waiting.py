@@ -101,6 +101,18 @@ def test_lines_are_shown_while_the_run_goes_on(
     assert "done\n\nExecution Summary" in capsys.readouterr().out
 
 
+def test_what_a_wait_shows_is_not_printed_twice_into_the_history(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Lines that are shown are another run's, which has them: a run under way here does not get them as its own."""
+    monkeypatch.setenv("RUNSTREAM_CAPTURE", "console")
+    with EXPERIMENT.start_logging() as own:
+        print("mine")
+        submit(folder(tmp_path / "code", "print('theirs')\n")).wait_for_completion(show_output=True)
+    assert "theirs\n" in capsys.readouterr().out
+    assert own.get_details_with_logs()["logFiles"] == {"stdout": "mine\n"}
+
+
 def test_a_failed_run_raises_its_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Waiting for a run that fails raises its error, with the traceback; and does not where it was told not to."""
     run = submit(folder(tmp_path / "code", "def fit():\n    raise ValueError('no good')\nfit()\n"))
