@@ -207,9 +207,9 @@ def test_a_chart_says_in_words_what_it_shows(view: View) -> None:
 
 
 def test_runs_are_added_to_the_charts(view: View) -> None:
-    """The popover lists what is not plotted yet; what is picked there joins the address and the charts."""
+    """The popover lists what is not plotted yet; picks stay under another filter and join the address and charts."""
     runs = []
-    for name in ("there already", "added later"):
+    for name in ("there already", "added later", "added last"):
         with start(name, "added") as run:
             curve(run, n=10)
         runs.append(run.id)
@@ -220,9 +220,15 @@ def test_runs_are_added_to_the_charts(view: View) -> None:
     offered = page.get_by_test_id("stButtonGroup").get_by_role("button")
     expect(offered).to_have_text(["added later"], timeout=WAIT_MS)
     offered.click()
+    page.get_by_placeholder("name, id, or val/loss < 0.4").fill("added last")
+    expect(offered).to_have_text(["added last", "added later"], timeout=WAIT_MS)
+    offered.first.click()
+    page.get_by_placeholder("name, id, or val/loss < 0.4").fill("val/loss <")
+    page.get_by_test_id("stCaptionContainer").filter(has_text="val/loss").wait_for()
+    expect(offered).to_have_count(2, timeout=WAIT_MS)
     page.get_by_role("button", name="Plot them").click()
-    page.wait_for_url(lambda url: runs[1] in url)
-    expect(page.locator("[data-testid=rs-run]")).to_have_count(2)
+    page.wait_for_url(lambda url: runs[1] in url and runs[2] in url)
+    expect(page.locator("[data-testid=rs-run]")).to_have_count(3)
 
 
 def test_more_runs_than_can_be_told_apart_are_grouped(view: View) -> None:

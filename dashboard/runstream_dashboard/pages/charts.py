@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from runstream_consumer.history import RunRow
-from runstream_dashboard import address, grid, heading, live, states
+from runstream_consumer.history import FilterError, RunRow
+from runstream_dashboard import address, formats, grid, heading, live, states
 
 DEFAULT_RUNS = 5
+_OFFERED = 20
 # Among so many newest runs are nearly always five of the newest one's experiment: one question instead of two.
 _NEWEST = 50
 # Of grouped runs only means are drawn: more of them can be told apart.
@@ -44,12 +45,32 @@ def _add_runs(chosen: tuple[str, ...]) -> None:
         if not opened.open:
             return
         text = st.text_input("Filter", key="add-filter", placeholder="name, id, or val/loss < 0.4", live=True)
-        page = live.run_page(live.slow(live.watermark()), text=text or "", page_size=20)
-        names = {row.run_id: row.display_name or row.run_id for row in page.rows if row.run_id not in chosen}
-        picked = st.pills("Runs", list(names), format_func=lambda run_id: names[run_id], selection_mode="multi")
+        picked = _picked(text or "", chosen)
         if st.button("Plot them", disabled=not picked, type="primary"):
+            st.session_state["add-picked"] = {}
             st.query_params["runs"] = address.join([*chosen, *picked])
             st.rerun()
+
+
+def _picked(text: str, chosen: tuple[str, ...]) -> list[str]:
+    """Let runs be picked among those that the filter finds; what was picked under another filter stays picked."""
+    rows = []
+    try:
+        rows = live.run_page(live.slow(live.watermark()), text=text, page_size=_OFFERED).rows
+    except FilterError as error:
+        st.caption(f":red[:material/error: {formats.plain(str(error))}]")
+    kept: dict[str, str] = {
+        run_id: name for run_id, name in st.session_state.get("add-picked", {}).items() if run_id not in chosen
+    }
+    names = {row.run_id: row.display_name or row.run_id for row in rows if row.run_id not in chosen}
+    names |= {run_id: name for run_id, name in kept.items() if run_id not in names}
+    # Other options are another widget, which begins with what it is given.
+    picked = st.pills(
+        "Runs", list(names), default=list(kept), format_func=lambda run_id: formats.plain(names[run_id]),
+        selection_mode="multi", key=f"add-{hash((text, tuple(chosen)))}",
+    )  # fmt: skip
+    st.session_state["add-picked"] = {run_id: names[run_id] for run_id in picked}
+    return picked
 
 
 def _limit(group: str) -> int:
