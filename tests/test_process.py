@@ -99,13 +99,16 @@ def test_a_first_use_in_a_finalizer_at_shutdown_is_refused_without_hanging(home_
 def test_a_daemon_thread_that_logs_to_the_end_loses_nothing(home_path: Path) -> None:
     """A thread that logs while the interpreter exits: what it printed as returned is there."""
     text = """
+    begun = threading.Event()
     def forever():
         i = 0
         while True:
             run.log('x', i, step=i)
             os.write(1, b'%d\\n' % i)
             i += 1
+            begun.set()
     threading.Thread(target=forever, daemon=True).start()
+    begun.wait(60)
     time.sleep(0.3)
     """
 
