@@ -188,6 +188,29 @@ def test_clean_ends_complete(tmp_path: Path) -> None:
     assert [ended(run) for run in runs] == ["Completed"] * 4
 
 
+def test_odd_scripts_are_run_and_told(tmp_path: Path) -> None:
+    """A script may be called like an option; a traceback larger than an event is kept from its end."""
+    source = folder(tmp_path / "code", "raise ValueError('é' * 60_000 + '!')")
+    (source / "-c.py").write_text("import sys; sys.exit(len(sys.argv))")
+    named, large = submit(source, script="-c.py"), submit(source)
+    assert (ended(named), ended(large)) == ("Failed", "Failed")
+    assert named._reader().row().error_code == "exit status 1"
+    assert str(large._reader().row().error_message).endswith("é!")
+
+
+def test_a_configuration_speaks_to_the_supervisor_too(
+    tmp_path: Path, home_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A RUNSTREAM variable of the configuration counts for all of the run; its home stays where it was submitted."""
+    monkeypatch.setenv("RUNSTREAM_CAPTURE", "all")
+    configuration = user_managed()
+    configuration.environment_variables = {"RUNSTREAM_CAPTURE": "none", "RUNSTREAM_HOME": str(tmp_path / "other")}
+    run = submit(folder(tmp_path / "code", "print('unheard')"), run_config=configuration)
+    wait(run)
+    assert events(home_path, LogEvent) == []
+    assert not (tmp_path / "other").exists()
+
+
 def test_runs_at_once_do_not_meet(tmp_path: Path) -> None:
     """One folder submitted several times at once gives as many runs, each in a copy of its own."""
     script = """

@@ -169,6 +169,19 @@ def test_the_interpreter_must_have_the_version(version: str, fits: bool, tmp_pat
             planned(home_path, tmp_path, version=version)
 
 
+def test_a_python_without_venv_is_told(tmp_path: Path, home_path: Path) -> None:
+    """An interpreter that makes no virtual environment fails the run with its own last words."""
+    broken = tmp_path / "python"
+    broken.write_text(f'#!/bin/sh\n[ "$2" = venv ] && echo no venv here >&2 && exit 1\nexec {sys.executable} "$@"\n')
+    broken.chmod(0o755)
+    configuration = RunConfiguration()
+    configuration.environment.python.interpreter_path = str(broken)
+    run = submit(folder(tmp_path / "code"), run_config=configuration)
+    assert ended(run) == "Failed"
+    assert "makes no virtual environment: no venv here" in str(run._reader().row().error_message)
+    assert [path for path in (home_path / "environments").iterdir() if path.is_dir()] == []
+
+
 def test_what_is_no_python_is_refused(tmp_path: Path, home_path: Path) -> None:
     """A program that is no Python fails the run before anything is made."""
     with pytest.raises(SubmissionRefused, match="no Python that works"):
@@ -187,6 +200,6 @@ def test_what_is_no_python_is_refused(tmp_path: Path, home_path: Path) -> None:
 )  # fmt: skip
 def test_pips_words_become_an_error(output: str, package: str) -> None:
     """The error names the package that pip names, else all of them, and gives pip's own last word."""
-    error = venvs.refusal(output, ["one", "two"])
+    error = venvs.Venv(Path("none"), "python", ("one", "two"), ()).refusal(output)
     assert error.package == package
     assert "pip " in error.reason

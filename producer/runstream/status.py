@@ -56,6 +56,11 @@ def failed(error_details: object, error_code: str | None) -> StatusChanged:
     return StatusChanged(FAILED, None, None if error_details is None else _clipped(error_details), None, code)
 
 
+def raised(kind: str, message: str, shown: str, error_code: str) -> StatusChanged:
+    """Return the change to Failed for an exception of another process, whose traceback *shown* is."""
+    return StatusChanged(FAILED, _clipped(kind), _clipped(message), _clipped(shown), error_code)
+
+
 def failed_process(message: str, error_code: str, last_lines: Sequence[str]) -> StatusChanged:
     """Return the change to Failed for a process that did not end by an exception, with what it wrote last."""
     shown = "\n".join(last_lines[-MAX_LAST_LINES:])

@@ -23,6 +23,7 @@ from runstream.run_folder import RunFolder
 from runstream.script_run_config import ScriptRunConfig
 from runstream_schemas.errors import InvalidConfiguration, PlatformUnsupported, SubmissionFailed, SubmissionRefused
 from runstream_schemas.events import Created
+from runstream_schemas.settings import PREFIX
 from runstream_schemas.topics import Topic
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def submit(
     except BaseException:
         shutil.rmtree(folder.root)
         raise
-    return _handle(experiment, order, _hand_over(order, folder, settings))
+    return _handle(experiment, order, _hand_over(order, folder))
 
 
 def _order(
@@ -226,12 +227,13 @@ def _environment(
     }
 
 
-def _hand_over(order: Order, folder: RunFolder, settings: config.Config) -> dict[tuple[str, Topic], int]:
+def _hand_over(order: Order, folder: RunFolder) -> dict[tuple[str, Topic], int]:
     """Start the supervisor, give it its order, and return what it has written when it has taken the run over."""
     roots = [str(Path(sys.modules[name].__path__[0]).parent) for name in ("runstream", "runstream_schemas")]
     environment = {
         **os.environ,
-        "RUNSTREAM_HOME": str(settings.home.root),
+        # What the configuration says about the run goes for both.
+        **{name: text for name, text in order.environment.items() if name.startswith(PREFIX)},
         "PYTHONPATH": os.pathsep.join([*roots, *filter(None, [os.environ.get("PYTHONPATH")])]),
     }
     with folder.supervisor_log.open("ab") as log:

@@ -13,6 +13,7 @@ import signal
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -29,7 +30,7 @@ from runstream.run import Run
 from runstream.run_folder import RunFolder
 from runstream.submission import created
 from runstream.workspace import Workspace
-from runstream_schemas.errors import FlushTimeout, RunstreamError
+from runstream_schemas.errors import FlushTimeout, JournalUnavailable, RunstreamError
 from runstream_schemas.events import PropertiesAdded, StatusChanged
 from runstream_schemas.home import locked
 
@@ -37,10 +38,11 @@ PIPE_WAIT_S: Final = 5.0
 """How long the output of a script that has ended may take to arrive."""
 
 DELIVERY_WAIT_S: Final = 3600.0
-"""How long a supervisor tries to send what its run has logged; after that the next process of the home does."""
+"""How long a supervisor tries to write and to send its run's end; after that the next process of the home sends it."""
 
 _LOOK_S: Final = 1.0
 _LOCK_LOOK_S: Final = 0.2
+_RETRY_S: Final = 1.0
 
 
 class Supervisor:
@@ -82,7 +84,7 @@ class Supervisor:
         self._capture.start()
         try:
             change = self._prepared_and_run()
-        except RunstreamError as error:
+        except (RunstreamError, OSError) as error:
             change = StatusChanged(status.FAILED, type(error).__name__, str(error), None, "NotStarted")
         except Exception as error:  # noqa: BLE001 - the process's edge: a run must not stay Running because of us
             traceback.print_exc()
@@ -92,7 +94,7 @@ class Supervisor:
         except Exception:  # noqa: BLE001 - the same edge: the run's end counts more than the last of its files
             traceback.print_exc()
         if not self._is_told:
-            self._run._append_change(self._end or change)
+            self._tell(self._end or change)
         self._run.producer.close()
         self._folder.control.unlink()
         self._deliver()
@@ -107,7 +109,9 @@ class Supervisor:
             python, environment = venv.python, venvs.variables(venv.python, order.environment, venv.path)
         if self._end is not None:
             return self._end
-        words = order.words if order.script is None else [str(python), order.script, *order.words]
+        # "./": a script's name may begin with a dash, and would be taken for an option.
+        script = f"./{order.script}" if (order.script or "").startswith("-") else order.script
+        words = order.words if script is None else [str(python), script, *order.words]
         code, _, complaints = self._program(words, environment)
         return ended_as(order.shown, code, complaints)
 
@@ -132,21 +136,25 @@ class Supervisor:
         return venv
 
     def _make(self, venv: venvs.Venv) -> None:
-        """Make the environment whole, or leave nothing of it."""
-        if self._did(venv.making(), venv):
-            venv.link()
+        """Make the environment whole, or leave nothing of it. Raises what Venv.refusal() makes of a failure."""
+        try:
+            self._step(venv.making(), venv.unmade)
+            if self._end is None:
+                venv.link()
             installing = venv.installing(self._folder.root / "requirements.txt")
-            if installing is None or self._did(installing, venv):
+            if self._end is None and installing is not None:
+                self._step(installing, venv.refusal)
+            if self._end is None:
                 venv.complete()
+        finally:
+            if not venv.is_complete:
+                venv.discard()
 
-    def _did(self, words: list[str], venv: venvs.Venv) -> bool:
-        """Run one step; False when the run shall end. Raises PackageUnavailable where pip fails."""
+    def _step(self, words: list[str], refusal: Callable[[str], RunstreamError]) -> None:
+        """Run a program that makes the environment; raise what *refusal* makes of its output where it fails."""
         code, output, complaints = self._program(words, self._order.environment, stream="environment")
-        if code or self._end is not None:
-            venv.discard()
         if code and self._end is None:
-            raise venvs.refusal(f"{output}\n{complaints}", venv.lines)
-        return self._end is None
+            raise refusal(f"{output}\n{complaints}")
 
     def _program(
         self, words: list[str], environment: dict[str, str], stream: str | None = None
@@ -177,6 +185,17 @@ class Supervisor:
         output, complaints = (each.end(PIPE_WAIT_S) for each in printed)
         code = program.poll()
         return -signal.SIGKILL if code is None else code, output, complaints
+
+    def _tell(self, change: StatusChanged) -> None:
+        """Write the run's end; a full disk is waited for, since nobody else can tell it."""
+        until_s = time.monotonic() + DELIVERY_WAIT_S
+        while True:
+            try:
+                return self._run._append_change(change)
+            except JournalUnavailable:
+                if time.monotonic() >= until_s:
+                    raise
+                time.sleep(_RETRY_S)
 
     def _deliver(self) -> None:
         """Wait for a broker that is away: nobody waits for this process, and it may be long until another one comes."""
@@ -211,7 +230,7 @@ def ended_as(script: str, code: int, complaints: str) -> StatusChanged:
         return status.failed_process(f"{script} was ended by {name}{hint}", name, lines)
     told = tracebacks.last(complaints)
     if told is not None:
-        return StatusChanged(status.FAILED, told.kind, told.message, told.traceback, f"exit status {code}")
+        return status.raised(told.kind, told.message, told.traceback, f"exit status {code}")
     last = f": {lines[-1]}" if lines else ""
     return status.failed_process(f"{script} ended with exit status {code}{last}", f"exit status {code}", lines)
 

@@ -9,7 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata, util
@@ -94,6 +94,21 @@ class Venv:
         options = ["--disable-pip-version-check", "--no-input"]
         return [str(self.python), "-m", "pip", "install", *options, "-r", str(requirements)]
 
+    def unmade(self, output: str) -> SubmissionRefused:
+        """Return the error that making it has ended with."""
+        last = (output.strip().splitlines() or ["it said nothing"])[-1]
+        return SubmissionRefused("interpreter_path", self.base, f"makes no virtual environment: {last}")
+
+    def refusal(self, output: str) -> PackageUnavailable:
+        """Return the error that pip's output calls for; it names the package, where pip does."""
+        missing = _NOT_FOUND.search(output) or _BAD_LINE.search(output)
+        errors = [line for line in output.splitlines() if line.startswith("ERROR:")]
+        told = (errors or output.strip().splitlines() or ["pip said nothing"])[-1].removeprefix("ERROR: ")
+        if missing is None:
+            return PackageUnavailable(package=", ".join(self.lines), reason=f"pip says: {told}")
+        reason = f"pip says: {told}; correct its name or version, or leave it out"
+        return PackageUnavailable(package=missing[1].strip(), reason=reason)
+
     def discard(self) -> None:
         """Remove what was made so far."""
         shutil.rmtree(self.path, ignore_errors=True)
@@ -134,17 +149,6 @@ def planned(
     key = json.dumps([told, lines, list(options), contents, [str(link) for link in links]], sort_keys=True)
     digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:32]
     return Venv(home.environments_dir / digest, base, (*options, *lines) if lines else (), links)
-
-
-def refusal(output: str, lines: Iterable[str]) -> PackageUnavailable:
-    """Return the error that pip's output calls for; it names the package, where pip does."""
-    missing = _NOT_FOUND.search(output) or _BAD_LINE.search(output)
-    errors = [line for line in output.splitlines() if line.startswith("ERROR:")]
-    told = (errors or output.strip().splitlines() or ["pip said nothing"])[-1]
-    if missing is None:
-        return PackageUnavailable(package=", ".join(lines), reason=f"pip says: {told.removeprefix('ERROR: ')}")
-    reason = f"pip says: {told.removeprefix('ERROR: ')}; correct its name or version, or leave it out"
-    return PackageUnavailable(package=missing[1].strip(), reason=reason)
 
 
 def _probed(base: str) -> list[str]:
