@@ -21,6 +21,7 @@ DOCUMENTS = sorted(
     for path in [
         *ROOT.glob("*.md"),
         *ROOT.glob(".github/*.md"),
+        *ROOT.glob("producer/docs/*.md"),
         *(ROOT / name / "README.md" for name in ("schemas", "producer", "consumer", "dashboard")),
     ]
 )
