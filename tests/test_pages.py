@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import math
 import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -252,6 +254,21 @@ def test_choices_of_the_run_page_live_in_the_address(view: View, tmp_path: Path)
     page.get_by_role("option", name="sine", exact=True).click()
     page.wait_for_url(lambda url: "axes=Waves%3Aangle%3Asine" in url)
     page.locator("[aria-label='Waves: sine against angle']").first.wait_for()
+
+
+def test_a_folder_of_files_is_downloaded_as_a_zip(view: View, tmp_path: Path) -> None:
+    """The folder in the address is offered; its zip holds its files under their paths in it."""
+    note = tmp_path / "note.txt"
+    note.write_text("kept")
+    with start("folder") as run:
+        for path in ("out/deep/one.txt", "out/two.txt", "three.txt"):
+            run.upload_file(path, str(note))
+    page = view.open(f"/run?run={run.id}&tab=Files&folder=out%2F")
+    link = page.get_by_role("link", name="Download 2 as zip")
+    link.wait_for()
+    answer = page.request.get(f"{view.stack.url}{link.get_attribute('href')}")
+    packed = zipfile.ZipFile(io.BytesIO(answer.body()))
+    assert {name: packed.read(name) for name in packed.namelist()} == {"deep/one.txt": b"kept", "two.txt": b"kept"}
 
 
 def test_a_journal_that_shrank_is_told_on_the_pipeline_page(

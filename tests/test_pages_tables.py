@@ -71,6 +71,13 @@ def test_values_of_a_metric_are_written_out_where_a_table_would_hide_them() -> N
     assert shown["c"].tolist()[:3] == ["1", "x", "True"]
 
 
+def test_the_metrics_of_a_run_have_their_curves() -> None:
+    """A metric is shown with its curve, by name and column; one without has an empty cell."""
+    shown = tables.metric_table([metric("loss", 3), metric("lr", 1)], {("loss", None): [3.0, 2.0, 1.0]})
+
+    assert shown["Curve"].tolist() == [[3.0, 2.0, 1.0], None]
+
+
 def test_shrunk_journals_are_listed_with_both_places() -> None:
     """Folded up to and ending at: what is between has gone."""
     mark = Watermark(1, NOW, 1, 0.0, 0, "journals", "live")
@@ -103,4 +110,5 @@ def test_a_log_that_forgets_is_told_with_the_first_date(from_s: tuple[float | No
 
 def test_logged_text_is_not_markup() -> None:
     """A picture in a message would make the browser fetch it."""
+    assert formats.badge("a [b] _c_") == r"a [b] \_c\_"
     assert formats.plain("![x](http://a/b)\n:red[y] $z$ ok_1") == (r"\!\[x\]\(http\:\/\/a\/b\) \:red\[y\] \$z\$ ok\_1")

@@ -1,5 +1,6 @@
 """
-What of a run is handed out as a file of its own: all that it printed on a stream, its snapshot as a zip. No widgets.
+What of a run is handed out as a file of its own: all that it printed on a stream, its snapshot or a folder of its files
+as a zip. No widgets.
 
 The addresses hold a secret of this process, so that only somebody who was shown a page can ask for them.
 """
@@ -10,14 +11,14 @@ import os
 import re
 import secrets
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache, partial
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 from urllib.parse import quote
 
 from runstream_consumer.history import History, LogPage
-from runstream_dashboard import live, snapshots
+from runstream_dashboard import folders, live, snapshots
 
 PATH: Final = "/runstream-download"
 _PIECES: Final = 200
@@ -43,6 +44,11 @@ def log_address(run_id: str, stream: str) -> str:
 def snapshot_address(run_id: str) -> str:
     """Return where a run's snapshot is handed out on this server."""
     return f"{PATH}/{secret()}/snapshot/{quote(run_id, safe='')}"
+
+
+def folder_address(run_id: str, folder: str) -> str:
+    """Return where the files of a run's folder are handed out on this server; "" is that of all files."""
+    return f"{PATH}/{secret()}/folder/{quote(run_id, safe='')}?path={quote(folder, safe='')}"
 
 
 def file_name(*parts: str, suffix: str) -> str:
@@ -77,10 +83,24 @@ def snapshot_zip(run_id: str) -> Path:
     found = snapshots.read(rows[0].properties) if rows else None
     if found is None:
         raise snapshots.SnapshotError("this run has no snapshot")
-    descriptor, name = tempfile.mkstemp(prefix="runstream-snapshot-", suffix=".zip")
+    return _written("snapshot", partial(snapshots.write_zip, found))
+
+
+def folder_zip(run_id: str, folder: str) -> Path:
+    """
+    Write the files of a run's folder into a temporary zip; the caller removes it.
+
+    Raises:
+        SnapshotError: they cannot be handed out.
+    """
+    return _written("folder", lambda target: live.ask(lambda reader: folders.write_zip(reader, run_id, folder, target)))
+
+
+def _written(what: str, write: Callable[[IO[bytes]], None]) -> Path:
+    descriptor, name = tempfile.mkstemp(prefix=f"runstream-{what}-", suffix=".zip")
     try:
         with os.fdopen(descriptor, "wb") as target:
-            snapshots.write_zip(found, target)
+            write(target)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise

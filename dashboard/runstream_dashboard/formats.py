@@ -88,6 +88,11 @@ def plain(text: str) -> str:
     return _MARKUP.sub(r"\\\g<0>", " ".join(text.splitlines()))
 
 
+def badge(text: str) -> str:
+    """Write text for a badge as `plain` does elsewhere: a badge takes care of brackets itself."""
+    return plain(text).replace(r"\[", "[").replace(r"\]", "]")
+
+
 def finite(value: float | None) -> bool:
     """Say whether a value can be drawn."""
     return value is not None and math.isfinite(value)

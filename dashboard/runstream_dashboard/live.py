@@ -42,6 +42,7 @@ TICK_S = 1.0
 # How long the slower facts (statuses, the list of metrics) may be behind while points arrive every tick.
 SLOW_S = 3.0
 SPARK_COLUMNS = 24
+MAX_SPARKS = 100
 # What a history that cannot be read now raises; the consumer may come back, its file may be put right.
 UNREACHABLE = (HistoryUnreachable, HistoryBusy, StoreError)
 TERMINAL = frozenset({"Completed", "Failed", "Canceled"})
@@ -212,6 +213,15 @@ def sparklines(when: When, run_ids: tuple[str, ...], name: str) -> dict[str, lis
     curves = _shared(("spark", keys), when, lambda reader: reader.charts(keys, columns=SPARK_COLUMNS))
     drawn = {curve.run_id: curve.last[np.isfinite(curve.last)].tolist() for curve in curves}
     return {run_id: values for run_id, values in drawn.items() if len(values) > 1}
+
+
+def curves(when: When, run_id: str, metrics: Sequence[MetricInfo]) -> dict[tuple[str, str | None], list[float]]:
+    """Return the first metrics of a run, by name and column, each as some tens of values along its steps or rows."""
+    keys = tuple((run_id, m.name, m.column_name) for m in metrics if m.n_numeric > 1)[:MAX_SPARKS]
+    if not keys:
+        return {}
+    drawn = _shared(("spark", keys), when, lambda reader: reader.charts(keys, columns=SPARK_COLUMNS))
+    return {(curve.name, curve.column_name): curve.last[np.isfinite(curve.last)].tolist() for curve in drawn}
 
 
 def any_live(rows: Sequence[RunRow]) -> bool:

@@ -1,8 +1,8 @@
-"""What this server hands out beside the pages: the grid's own files, results, logs and snapshots."""
+"""What this server hands out beside the pages: the grid's own files, results, logs, snapshots and folders."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import quote
 
@@ -26,6 +26,7 @@ def routes(web_path: str, web: Path) -> list[BaseRoute]:
         Route(f"{exports.PATH}/{{token}}/result.{{kind}}", exported),
         Route(f"{downloads.PATH}/{{secret}}/log/{{run_id}}", log),
         Route(f"{downloads.PATH}/{{secret}}/snapshot/{{run_id}}", snapshot),
+        Route(f"{downloads.PATH}/{{secret}}/folder/{{run_id}}", folder),
     ]
 
 
@@ -50,15 +51,26 @@ async def log(request: Request) -> Response:
 
 
 async def snapshot(request: Request) -> Response:
-    """Answer with a run's snapshot as a zip, which is written to a file first and removed afterwards."""
+    """Answer with a run's snapshot as a zip."""
+    return await _zip(request, "snapshot", downloads.snapshot_zip)
+
+
+async def folder(request: Request) -> Response:
+    """Answer with the files of a run's folder as a zip."""
+    path = request.query_params.get("path", "")
+    return await _zip(request, path or "files", lambda run_id: downloads.folder_zip(run_id, path))
+
+
+async def _zip(request: Request, name: str, write: Callable[[str], Path]) -> Response:
+    """Answer with a zip, which is written to a file first and removed afterwards."""
     if not downloads.is_secret(request.path_params["secret"]):
         return PlainTextResponse(_UNKNOWN, status_code=404)
     run_id = request.path_params["run_id"]
     try:
-        path = await run_in_threadpool(downloads.snapshot_zip, run_id)
+        path = await run_in_threadpool(write, run_id)
     except (snapshots.SnapshotError, *live.UNREACHABLE) as error:
-        return PlainTextResponse(f"The snapshot cannot be handed out: {error}\n", status_code=404)
-    headers = _attached(downloads.file_name(run_id, "snapshot", suffix=".zip"))
+        return PlainTextResponse(f"This cannot be handed out: {error}\n", status_code=404)
+    headers = _attached(downloads.file_name(run_id, name, suffix=".zip"))
     return FileResponse(path, media_type="application/zip", headers=headers, background=BackgroundTask(path.unlink))
 
 

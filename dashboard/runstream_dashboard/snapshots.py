@@ -11,7 +11,7 @@ import json
 import re
 import unicodedata
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import IO, Any, Final
@@ -34,7 +34,7 @@ _DEVICES: Final = {"con", "prn", "aux", "nul", *(f"{name}{n}" for name in ("com"
 
 
 class SnapshotError(ValueError):
-    """A snapshot cannot be shown or handed out; the message says why."""
+    """A snapshot, or a folder of files, cannot be shown or handed out; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def read(properties: Mapping[str, str]) -> Snapshot | None:
     listed = blobs.read(None, location, snapshot_id, MAX_LIST_BYTES)
     if listed is None:
         raise SnapshotError(f"{location} is not there, or holds something else")
-    return Snapshot(snapshot_id, folder, tuple(_checked(_entries(listed))))
+    return Snapshot(snapshot_id, folder, tuple(checked(_entries(listed))))
 
 
 def _entries(listed: bytes) -> list[Entry]:
@@ -94,8 +94,13 @@ def _entries(listed: bytes) -> list[Entry]:
         raise SnapshotError("what the store keeps under its id is no list of files") from error
 
 
-def _checked(entries: Sequence[Entry]) -> Sequence[Entry]:
-    """Return the files if all of them may be unpacked; raise SnapshotError otherwise."""
+def checked(entries: Sequence[Entry]) -> Sequence[Entry]:
+    """
+    Return files as they are, all of which may be unpacked into one folder.
+
+    Raises:
+        SnapshotError: a path leaves that folder or collides with another one, or they are too many or too large.
+    """
     if len(entries) > MAX_FILES:
         raise SnapshotError(f"it has {len(entries):,} files, more than {MAX_FILES:,}")
     if any(entry.size_bytes < 0 for entry in entries) or sum(e.size_bytes for e in entries) > MAX_BYTES:
@@ -147,14 +152,30 @@ def write_zip(snapshot: Snapshot, target: IO[bytes]) -> None:
     Raises:
         SnapshotError: a file is gone, or not what was kept; what was written so far is no zip.
     """
+    pack(
+        (
+            (entry, blobs.chunks(f"{snapshot.folder}/{entry.sha256}", entry.sha256, entry.size_bytes))
+            for entry in snapshot.entries
+        ),
+        target,
+    )
+
+
+def pack(files: Iterable[tuple[Entry, Iterator[bytes]]], target: IO[bytes]) -> None:
+    """
+    Write files, each with its bytes, into a zip.
+
+    Raises:
+        SnapshotError: the bytes of one cannot be read.
+    """
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as packed:
-        for entry in snapshot.entries:
+        for entry, chunks in files:
             about = zipfile.ZipInfo(entry.path, _EPOCH)
             about.external_attr = (0o100755 if entry.executable else 0o100644) << 16
             about.compress_type = zipfile.ZIP_DEFLATED
             try:
                 with packed.open(about, "w", force_zip64=True) as file:
-                    for chunk in blobs.chunks(f"{snapshot.folder}/{entry.sha256}", entry.sha256, entry.size_bytes):
+                    for chunk in chunks:
                         file.write(chunk)
             except (OSError, ValueError) as error:
                 raise SnapshotError(f"{entry.path} cannot be read: {error}") from error

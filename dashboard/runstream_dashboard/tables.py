@@ -172,11 +172,18 @@ def _written(values: list[Any]) -> list[Any]:
     return [None if value is None else formats.number(value) for value in values]
 
 
-def metric_table(metrics: Sequence[MetricInfo]) -> pd.DataFrame:
-    """Return the metrics of one run: form, points, last, least and greatest value with its step; one row a column."""
+def metric_table(metrics: Sequence[MetricInfo], curves: Mapping[tuple[str, str | None], list[float]]) -> pd.DataFrame:
+    """
+    Return the metrics of one run: form, points, last, least and greatest value with its step; one row a column.
+
+    Args:
+        metrics: of the run.
+        curves: what there is of them as a curve, by name and column.
+    """
     return pd.DataFrame(
         {
             "Metric": [m.name if m.column_name is None else f"{m.name} · {m.column_name}" for m in metrics],
+            "Curve": [curves.get((m.name, m.column_name)) for m in metrics],
             "Kind": [m.form for m in metrics],
             "Points": [m.n for m in metrics],
             "Last": [m.last_text if m.last_text is not None else formats.number(m.last_value) for m in metrics],

@@ -90,7 +90,7 @@ def _version(row: ModelRow) -> None:
         if row.latest:
             st.badge("Newest", color="green")
         for text in tables.tag_texts(row.tags):
-            st.badge(formats.plain(text), color="violet")
+            st.badge(formats.badge(text), color="violet")
     st.caption(formats.plain(model_tables.summary(row)))
     if row.description:
         st.markdown(formats.plain(row.description))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 
 from runstream_consumer.history import MetricInfo, RunRow
-from runstream_dashboard import formats, grid, live, states, tables
+from runstream_dashboard import formats, grid, live, states, style, tables
 from runstream_dashboard.pages import named, run_family, run_files, run_forms, run_head, run_logs, run_models
 
 N_KEY_CHARTS = 4
@@ -24,17 +26,20 @@ def _overview(row: RunRow, metrics: list[MetricInfo]) -> None:
     with left:
         st.subheader("Metrics", anchor=False)
         if metrics:
-            counts = dict.fromkeys(
+            curves = live.curves(live.slow(live.watermark()), row.run_id, metrics)
+            shown: dict[str, Any] = dict.fromkeys(
                 ("Points", "Min at step", "Max at step"), st.column_config.NumberColumn(format="localized")
             )
-            st.dataframe(tables.metric_table(metrics), hide_index=True, column_config=counts, alt="Metrics of this run")
+            shown["Curve"] = st.column_config.LineChartColumn(width=110, color=tables.css_of(row, style.dark()))
+            table = tables.metric_table(metrics, curves)
+            st.dataframe(table, hide_index=True, column_config=shown, alt="Metrics of this run")
         else:
             st.caption("Nothing logged yet.")
     with right:
         st.subheader("Tags and properties", anchor=False)
         with st.container(horizontal=True, gap="small"):
             for text in tables.tag_texts(row.tags):
-                st.badge(formats.plain(text), color="violet")
+                st.badge(formats.badge(text), color="violet")
         if row.properties:
             st.dataframe(tables.pairs(row.properties, "Property"), hide_index=True, alt="Properties")
         elif not row.tags:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from runstream_consumer.history import ArtifactRow, MetricInfo, RunRow
-from runstream_dashboard import address, files, formats, live, tables
+from runstream_dashboard import address, downloads, files, folders, formats, live, snapshots, tables
 from runstream_dashboard.pages import cells, run_snapshot
 
 _IMAGES_A_ROW = 3
@@ -79,12 +79,32 @@ def _table(row: RunRow, found: list[ArtifactRow]) -> None:
             key="rs-files",
             alt="Files of this run",
         )
+        _folder(row, found)
     picked = [index for index in event.selection.rows if index < len(found)]
     with right:
         if picked:
             _preview(row, found[picked[0]])
         else:
             st.caption("Check a file to see it.")
+
+
+def _folder(row: RunRow, found: list[ArtifactRow]) -> None:
+    """Offer the files of a folder as a zip; a run with one file has no need of it."""
+    if len({artifact.path for artifact in found}) < 2:
+        return
+    with st.container(key="rs-folder", horizontal=True, vertical_alignment="center"):
+        folder = st.selectbox(
+            "Folder", folders.named(found), key="folder", bind="query-params", label_visibility="collapsed",
+            format_func=lambda name: f"{name}/" if name else "All files",
+        )  # fmt: skip
+        link = st.empty()
+    try:
+        n = len(folders.checked(found, folder))
+    except snapshots.SnapshotError as error:
+        st.caption(f"No zip of it: {formats.plain(str(error))}.")
+        return
+    where = downloads.folder_address(row.run_id, folder)
+    link.link_button(f"Download {formats.count(n)} as zip", where, icon=":material/folder_zip:")
 
 
 def _preview(row: RunRow, artifact: ArtifactRow) -> None:

@@ -35,7 +35,7 @@ def _title(row: RunRow) -> None:
             st.image(palette.dot(tables.colour_of(row), style.dark(), radius=7), width=18)
             st.title(formats.plain(tables.head(row)), anchor=False, width="content")
         with st.container(key="rs-status", width="content", horizontal=True):
-            st.badge(formats.plain(row.status), color=statuses.colour(row.status))
+            st.badge(formats.badge(row.status), color=statuses.colour(row.status))
             if row.archived:
                 st.badge("Archived", color="gray", icon=":material/archive:")
         badge.draw()

@@ -245,7 +245,7 @@ def _experiment(rows: list[ExperimentRow]) -> None:
             if row.archived:
                 st.badge(f"Archived {formats.moment(row.archived_at)}", color="gray", icon=":material/archive:")
             for text in tables.tag_texts(row.tags):
-                st.badge(formats.plain(text), color="violet")
+                st.badge(formats.badge(text), color="violet")
 
 
 def _know(fresh: Known) -> None:
