@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import asdict, replace
 
+import kafka.admin
 import pytest
 from kafka import TopicPartition
 from kafka.errors import KafkaError, PolicyViolationError
@@ -102,7 +103,7 @@ def test_created_topics_keep_events_for_ever(log: EventLog) -> None:
     names = [topic_name(topic, log.prefix) for topic in Topic]
     assert sorted(made) == sorted([*names, *map(dead_letter_name, names)])
     with topics.admin_client(log.options) as client:
-        facts = describe(client, names)
+        facts = describe(kafka, client, names)
     for fact in facts.values():
         assert fact is not None
         assert (fact.n_partitions, fact.max_message_bytes, fact.retention_ms, fact.retention_bytes) == (
@@ -122,7 +123,7 @@ def test_creating_again_changes_nothing(log: EventLog) -> None:
 
     assert topics.create(log.options, log.prefix, 5) == []
     with topics.admin_client(log.options) as client:
-        fact = describe(client, [log.tags])[log.tags]
+        fact = describe(kafka, client, [log.tags])[log.tags]
     assert fact is not None
     assert fact.n_partitions == N_PARTITIONS
 

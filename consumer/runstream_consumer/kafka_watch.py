@@ -276,6 +276,7 @@ class Watch:
             self._mirrored = mirrored | self._mirrored
 
     def _look_at_retention(self) -> None:
+        import kafka.admin
         from kafka.errors import KafkaError
 
         now_s = time.monotonic()
@@ -283,7 +284,7 @@ class Watch:
             return
         self._retention_at_s = now_s + RETENTION_EVERY_S
         try:
-            facts = describe(self._admin(), self._topics)
+            facts = describe(kafka, self._admin(), self._topics)
         except KafkaError as error:
             # A login may be allowed to read topics without being shown how they are kept.
             _log.debug("the topics' retention is not known", cause=str(error))

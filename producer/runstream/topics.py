@@ -136,8 +136,10 @@ def check(options: Mapping[str, Any], prefix: str) -> list[Finding]:
     Raises:
         BrokerUnreachable: no broker answers.
     """
+    import kafka.admin
+
     with admin_client(options) as client:
-        facts = describe(client, event_topics(prefix))
+        facts = describe(kafka, client, event_topics(prefix))
     return judge(facts, time.time_ns())
 
 

@@ -1,7 +1,7 @@
 """What a broker says of a topic, and what that means for building the history anew from it.
 
-Commands of the producer and the running consumer both tell it, and never import each other; no Kafka is imported here
-before a broker is asked.
+Commands of the producer and the running consumer both tell it, and never import each other; they hand in their Kafka
+library, for none is imported here.
 """
 
 from __future__ import annotations
@@ -50,30 +50,30 @@ class Shortfall:
     from_s: float | None = None
 
 
-def describe(client: Any, names: Sequence[str]) -> dict[str, TopicFacts | None]:
-    """Look at topics with a `KafkaAdminClient`; None for one that does not exist.
+def describe(kafka: Any, client: Any, names: Sequence[str]) -> dict[str, TopicFacts | None]:
+    """Look at topics; None for one that does not exist.
+
+    Args:
+        kafka: the module of kafka-python, with `kafka.admin` imported.
+        client: a `KafkaAdminClient` of it.
+        names: of the topics.
 
     Raises:
         kafka.errors.KafkaError: the broker does not answer, or does not show topics to this login.
     """
-    from kafka.admin import ConfigResource
-
     seen = {topic["name"]: topic for topic in client.describe_topics(list(names))}
     there = [name for name in names if name in seen and seen[name]["error_code"] == 0]
-    resources = [ConfigResource("TOPIC", name, dict.fromkeys(_SETTINGS)) for name in there]
+    resources = [kafka.admin.ConfigResource("TOPIC", name, dict.fromkeys(_SETTINGS)) for name in there]
     configs = client.describe_configs(resources, config_filter="all")["topic"] if there else {}
     facts: dict[str, TopicFacts | None] = dict.fromkeys(names)
     for name in there:
-        facts[name] = _facts(client, seen[name], {key: row["value"] for key, row in configs[name].items()})
+        facts[name] = _facts(kafka, client, seen[name], {key: row["value"] for key, row in configs[name].items()})
     return facts
 
 
-def _facts(client: Any, topic: Mapping[str, Any], config: Mapping[str, str]) -> TopicFacts:
-    from kafka import TopicPartition
-    from kafka.admin import OffsetSpec
-
-    partitions = [TopicPartition(topic["name"], p["partition_index"]) for p in topic["partitions"]]
-    firsts = client.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.EARLIEST))
+def _facts(kafka: Any, client: Any, topic: Mapping[str, Any], config: Mapping[str, str]) -> TopicFacts:
+    partitions = [kafka.TopicPartition(topic["name"], p["partition_index"]) for p in topic["partitions"]]
+    firsts = client.list_partition_offsets(dict.fromkeys(partitions, kafka.admin.OffsetSpec.EARLIEST))
     oldest = client.list_partition_offsets(dict.fromkeys(partitions, 0))
     stamps = [row.timestamp for row in oldest.values() if row.timestamp >= 0]
     return TopicFacts(
