@@ -124,3 +124,13 @@ def test_a_progress_bar_leaves_its_last_state() -> None:
     lines.add("10%\r50%\r100%\ndone\r\n" + "x" * 5000 + "\n")
     assert list(lines.newest)[:2] == ["100%", "done"]
     assert len(lines.newest[2]) == 2000
+
+
+def test_lines_that_are_gone_are_not_gone_on_from() -> None:
+    """As many new lines as are kept can be added to what a page has; one more, and it gets all that are kept."""
+    lines = Lines("stdout")
+    lines.add("first\n")
+    lines.add("\n".join(map(str, range(MAX_LINES))))
+    assert lines.since(1) == list(lines.newest)
+    assert lines.since(MAX_LINES) == [str(MAX_LINES - 1)]
+    assert lines.since(0) is None
