@@ -130,6 +130,14 @@ def test_a_workspace_takes_its_arguments_in_any_order() -> None:
         Workspace("lab")
 
 
+@pytest.mark.parametrize("name", ["compute_targets", "get_default_datastore", "datasets", "environments", "delete"])
+def test_what_a_workspace_of_the_cloud_has_says_so(name: str) -> None:
+    """Attributes that only a workspace of the cloud has raise OutOfScope; others of nobody's an AttributeError."""
+    with pytest.raises(OutOfScope, match=f"Workspace.{name} is out of scope"):
+        getattr(Workspace(), name)
+    assert not hasattr(Workspace(), "nonsense")
+
+
 def test_a_workspace_comes_from_its_file() -> None:
     """write_config() and from_config() round a workspace, and a login does no harm."""
     Workspace("sub", "group", "lab").write_config()
@@ -181,6 +189,20 @@ def test_a_configuration_takes_its_arguments_in_the_old_order(caplog: pytest.Log
     assert "auto_prepare_environment=False is not used" in caplog.text
     with pytest.raises(OutOfScope, match="communicator 'Mpi'"):
         RunConfiguration(communicator="Mpi")
+
+
+def test_arguments_of_transfers_are_accepted(caplog: pytest.LogCaptureFixture) -> None:
+    """Batch sizes and time limits are told and do no harm; a datastore is refused."""
+    run = Experiment(Workspace(), "e").start_logging(snapshot_directory=None)
+    Path("a.txt").write_text("text")
+    assert run.upload_files(["a.txt"], ["a.txt"], False, 60) == []
+    assert [one.path for one in run.upload_files(["a.txt"], ["a.txt"], return_artifacts=True)] == ["a.txt"]
+    run.download_files(None, "got", None, 10, True, 60)
+    assert Path("got/a.txt").read_text() == "text"
+    assert "upload_files(): timeout_seconds=60 is not used" in caplog.text
+    assert "download_files(): batch_size=10 is not used" in caplog.text
+    with pytest.raises(OutOfScope, match="RUNSTREAM_ARTIFACTS"):
+        run.upload_file("a.txt", "a.txt", datastore_name="blobs")
 
 
 def test_old_exceptions_are_kinds_of_errors() -> None:

@@ -273,6 +273,7 @@ def test_a_wheel_holds_code_schemas_tables_and_web(tmp_path: Path) -> None:
 
     assert data <= names
     assert "runstream_dashboard/web/vendor/uPlot.esm.js" in names
+    assert "runstream/azureml/startup/sitecustomize.py" in names
     assert {name.split("/")[0] for name in names} == {*PACKAGES, "runstream-0.1.0.dist-info"}
 
 

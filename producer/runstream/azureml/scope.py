@@ -46,6 +46,19 @@ NAMES: Final = {
 }
 """What to do instead -> modules and names that it is the answer to."""
 
+OF_WORKSPACES: Final = {
+    instead: frozenset(names.split())
+    for instead, names in {
+        _SERVE: "webservices images",
+        NO_COMPUTE: "compute_targets get_default_compute_target",
+        _DATA: "datastores datasets get_default_datastore set_default_datastore",
+        _SECRETS: "get_default_keyvault linked_services",
+        "an environment lies in the code that submits; pass it to ScriptRunConfig(environment=...)": "environments",
+        "a workspace is a name; experiment.archive() hides what was logged to it from lists": "delete update",
+    }.items()
+}
+"""What to do instead -> attributes of a workspace of the cloud that it is the answer to."""
+
 
 def refusal(place: str, name: str) -> NameOutOfScope:
     """

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import Self
+from typing import Never, Self
 
 from runstream import experiment, notices, workspace
+from runstream.azureml import scope
 from runstream.azureml.core.authentication import AbstractAuthentication
 from runstream.azureml.lookalike import Lookalike
-from runstream_schemas.errors import WrongArguments
+from runstream_schemas.errors import OutOfScope, WrongArguments
 
 __all__ = ["Workspace"]
 
@@ -108,6 +109,20 @@ class Workspace(workspace.Workspace, metaclass=Lookalike):
         from runstream.azureml.core.experiment import Experiment
 
         return {name: Experiment(self, name) for name in super().experiments}
+
+    def __getattr__(self, name: str) -> Never:
+        """
+        Say what takes the place of what a workspace of the cloud has.
+
+        Raises:
+            OutOfScope: *name* is one of these.
+            AttributeError: it is of nobody's.
+        """
+        for instead, names in scope.OF_WORKSPACES.items():
+            if name in names:
+                raise OutOfScope(feature=f"Workspace.{name}", instead=instead)
+        message = f"{type(self).__name__!r} object has no attribute {name!r}"
+        raise AttributeError(message)
 
 
 def _need_no_login(auth: AbstractAuthentication | None) -> None:

@@ -20,10 +20,10 @@ def run_the_next() -> None:
 
 
 def install() -> None:
-    """Let `import azureml` give runstream.azureml, where this Python has it: another one is none of ours."""
+    """Let `import azureml` give runstream.azureml, where this Python has it and understands it."""
     try:
         from runstream.azureml import alias
-    except ImportError:
+    except (ImportError, SyntaxError):
         return
     alias.install()
 
