@@ -49,6 +49,28 @@ def test_differences_find_their_key_value_and_baseline_in_the_address(view: View
     expect(page.get_by_role("combobox", name="Metrics")).to_have_value("Least values")
 
 
+def test_texts_of_two_runs_stand_beside_each_other(view: View, keep: Keep, tmp_path: Path) -> None:
+    """Parameters come first; a file that both have uploaded is read and compared line by line."""
+    runs = []
+    for rate in ("0.1", "0.2"):
+        config = tmp_path / "config.yaml"
+        config.write_text(f"optimizer: sgd\nrate: {rate}\n")
+        with Experiment(Workspace(), "texts").start_logging(display_name=f"lr-{rate}") as run:
+            run.add_properties({"lr": rate, "seed": "1"})
+            run.upload_file("conf/config.yaml", str(config))
+        runs.append(run.id)
+    page = view.open(f"/compare?runs={','.join(runs)}&tab=Text")
+    left, right = page.locator(".st-key-rs-text-left code"), page.locator(".st-key-rs-text-right code")
+    expect(left).to_have_text("- lr = 0.1\n  seed = 1")
+    expect(right).to_have_text("+ lr = 0.2\n  seed = 1")
+    keep(page, "compare-text")
+    page.get_by_role("combobox", name="Text").click()
+    page.get_by_role("option", name="file conf/config.yaml").click()
+    expect(left).to_have_text("  optimizer: sgd\n- rate: 0.1")
+    expect(right).to_have_text("  optimizer: sgd\n+ rate: 0.2")
+    page.wait_for_url(lambda url: "text=file" in url)
+
+
 def test_a_dot_that_is_clicked_is_compared_too(view: View, keep: Keep) -> None:
     """Two numbers that differ are drawn first; a click on a grey dot adds its run to the address."""
     runs = sweep("dots", (0.1, 0.2, 0.3))

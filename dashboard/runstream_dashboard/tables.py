@@ -54,7 +54,7 @@ def choices(rows: Sequence[RunRow], metrics: Iterable[MetricInfo]) -> Choice:
     names.sort(key=lambda name: name != first)
     properties = dict.fromkeys(key for row in rows for key in row.properties)
     tags = dict.fromkeys(key for row in rows for key in row.tags)
-    shown = [key for key in properties if not key.startswith(_BACKGROUND)]
+    shown = [key for key in properties if not is_background(key)]
     return Choice(
         offered=(
             *(f"run:{name}" for name in RUN_COLUMNS),
@@ -68,6 +68,11 @@ def choices(rows: Sequence[RunRow], metrics: Iterable[MetricInfo]) -> Choice:
             *(f"property:{key}" for key in shown[:_FIRST_PROPERTIES]),
         ),
     )
+
+
+def is_background(key: str) -> bool:
+    """Say whether a property tells where a run came from, not what was tried."""
+    return key.startswith(_BACKGROUND)
 
 
 def examples(rows: Sequence[RunRow], an_experiment: int = 2, most: int = 12) -> tuple[str, ...]:

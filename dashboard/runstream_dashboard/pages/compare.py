@@ -6,9 +6,9 @@ import streamlit as st
 
 from runstream_consumer.history import MetricInfo, RunRow
 from runstream_dashboard import address, differences, grid, heading, live, states, style, tables
-from runstream_dashboard.pages import compare_images, compare_scatter, named
+from runstream_dashboard.pages import compare_images, compare_scatter, compare_text, named
 
-TABS = ("Differences", "Scatter", "Curves", "Images")
+TABS = ("Differences", "Text", "Scatter", "Curves", "Images")
 MAX_SIDE_BY_SIDE = 20
 _ROW_PX = 34
 _STATS: dict[differences.Stat, str] = {"last": "Last values", "least": "Least values", "greatest": "Greatest values"}
@@ -64,8 +64,13 @@ def _images(rows: list[RunRow], metrics: list[MetricInfo]) -> None:
     compare_images.images(rows[:MAX_SIDE_BY_SIDE], metrics)
 
 
-_DRAW = {"Differences": _differences, "Scatter": compare_scatter.scatter, "Curves": _curves, "Images": _images}
-_RENEW_S = {"Differences": live.SLOW_S, "Scatter": live.SLOW_S, "Curves": live.TICK_S, "Images": live.SLOW_S}
+_DRAW = {
+    "Differences": _differences,
+    "Text": compare_text.text,
+    "Scatter": compare_scatter.scatter,
+    "Curves": _curves,
+    "Images": _images,
+}
 
 
 def _tab(name: str, run_ids: tuple[str, ...]) -> None:
@@ -92,7 +97,9 @@ def _page() -> None:
     for name, tab in zip(TABS, st.tabs(TABS, key="tab", on_change="rerun", bind="query-params"), strict=True):
         if tab.open:
             with tab:
-                states.renewed(_tab, _RENEW_S[name] if ticking else None)(name, found)
+                states.renewed(_tab, (live.TICK_S if name == "Curves" else live.SLOW_S) if ticking else None)(
+                    name, found
+                )
 
 
 def page() -> None:
