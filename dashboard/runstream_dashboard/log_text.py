@@ -1,8 +1,8 @@
 """
 What runs printed, as a page may show it: the newest lines, without anything that a terminal would obey. Pure.
 
-Colours of terminals are dropped; every other sign that is not seen, or changes what is seen, is shown as a picture or
-by its number.
+Colours of terminals are dropped; every other sign that is not seen, or changes what is seen, is written out:
+^G, or its number.
 """
 
 from __future__ import annotations
@@ -60,9 +60,8 @@ def shown(line: str) -> str:
 
 def _pictured(match: re.Match[str]) -> str:
     code = ord(match[0])
-    if code < 0x20:
-        return chr(0x2400 + code)
-    return "␡" if code == 0x7F else f"⟨U+{code:04X}⟩"
+    # As terminals write them: ^G is a bell, ^[ an escape, ^? a delete.
+    return f"^{chr(code ^ 0x40)}" if code < 0x20 or code == 0x7F else f"⟨U+{code:04X}⟩"
 
 
 def _joined(lines: Sequence[str]) -> str:

@@ -22,10 +22,9 @@ def parent(row: RunRow) -> None:
     rows = live.run_rows(live.slow(live.watermark()), (row.parent_run_id,))
     label = tables.head(rows[0]) if rows else row.parent_run_id
     with st.container(key="rs-parent"):
-        st.page_link(
-            named("run"), label=f"Part of {formats.plain(label)}", icon=":material/arrow_upward:",
-            query_params={"run": row.parent_run_id}, width="content",
-        )  # fmt: skip
+        # A page link to the page that is open does nothing, whatever its query.
+        if st.button(f"Part of {formats.plain(label)}", icon=":material/arrow_upward:", type="tertiary"):
+            st.switch_page(named("run"), query_params={"run": row.parent_run_id})
 
 
 def children(row: RunRow) -> None:
