@@ -33,6 +33,11 @@ def script(folder: Path, text: str, name: str = "script.py") -> str:
     return name
 
 
+def before(site: Path) -> str:
+    """Return this process's PYTHONPATH with a folder before it."""
+    return os.pathsep.join([str(site), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))])
+
+
 def test_a_script_runs_as_python_runs_it(tmp_path: Path) -> None:
     """Arguments that look like options, standard streams, `__main__`, the script's folder and its exit status hold."""
     text = """
@@ -98,7 +103,7 @@ def test_the_real_package_is_passed_by(tmp_path: Path) -> None:
     script(site, "raise RuntimeError('the real one')", "azureml/core/__init__.py")
     script(site, "import sys, types; sys.modules['azureml'] = types.ModuleType('azureml')", "sitecustomize.py")
     done = run_exec(
-        tmp_path, script(tmp_path, f"{IMPORTS}print(Run.__module__)"), environment={"PYTHONPATH": str(site)}
+        tmp_path, script(tmp_path, f"{IMPORTS}print(Run.__module__)"), environment={"PYTHONPATH": before(site)}
     )
     assert (done.stdout, done.stderr) == ("runstream.run\n", "")
 
@@ -106,10 +111,10 @@ def test_the_real_package_is_passed_by(tmp_path: Path) -> None:
 def test_a_sitecustomize_of_the_site_still_runs(tmp_path: Path) -> None:
     """What a machine does at the start of Python it does also under exec, and PYTHONPATH stays what it was besides."""
     site = tmp_path / "site"
-    script(site, "import os; os.environ['SITE'] = 'was here'", "sitecustomize.py")
-    text = "import os, sys; print(os.environ['SITE'], os.environ['PYTHONPATH'].split(os.pathsep)[1:])"
-    done = run_exec(tmp_path, script(tmp_path, text), environment={"PYTHONPATH": str(site)})
-    assert done.stdout == f"was here [{str(site)!r}]\n"
+    script(site, "import sys; sys.site_was = 'was here'", "sitecustomize.py")
+    text = "import os, sys; print(sys.site_was, os.environ['PYTHONPATH'].split(os.pathsep)[1:])"
+    done = run_exec(tmp_path, script(tmp_path, text), environment={"PYTHONPATH": before(site)})
+    assert done.stdout == f"was here {before(site).split(os.pathsep)}\n"
 
 
 def test_another_python_is_left_alone(tmp_path: Path) -> None:
@@ -145,6 +150,20 @@ def test_only_the_command_exec_keeps_its_words() -> None:
     assert parser.parse(["--home", "h", "exec", "a.py", "--home", "x"]).words == ["a.py", "--home", "x"]
     assert parser.parse(["--home=h", "exec", "-m", "x", "-h"]).words == ["-m", "x", "-h"]
     assert parser.parse(["show", "exec"]).run == "exec"
+
+
+def test_both_names_are_one_module(tmp_path: Path) -> None:
+    """A module under its two names is one object, which goes on knowing what it is and can be loaded again."""
+    text = """
+        import importlib, sys
+        import azureml.core.run
+        import runstream.azureml.core.run as own
+        assert azureml.core.run is own and sys.modules["azureml.core.run"] is own
+        importlib.reload(azureml.core.run)
+        print(azureml.core.__spec__.name, own.__spec__.name, own.Run is azureml.core.Run)
+    """
+    done = run_exec(tmp_path, script(tmp_path, text))
+    assert (done.stdout, done.stderr) == ("runstream.azureml.core runstream.azureml.core.run True\n", "")
 
 
 def test_a_notebook_begins_with_one_line(tmp_path: Path) -> None:
