@@ -62,9 +62,10 @@ lint: install
 bench: tools install
 	$(BIN)/python -m tests.bench $(ARGS)
 
-# The README's pictures, from the demo: look at them before committing.
+# The README's pictures, from the demo, and the tutorial's: look at them before committing.
 pictures: install
 	$(BIN)/python -m tests.pictures
+	$(BIN)/python -m tests.tutorial
 
 clean:
 	rm -rf .venv dist build test-output .runstream-demo dashboard/node_modules dashboard/runstream_dashboard/web/vendor

@@ -46,6 +46,19 @@ def managed(script: str = "train.py", **fields: Any) -> ScriptRunConfig:
     return ScriptRunConfig(".", script, run_config=configuration, **fields)
 
 
+def with_interpreter(path: str) -> ScriptRunConfig:
+    """A script for another Python."""
+    config = managed()
+    config.run_config.environment.python.interpreter_path = path
+    return config
+
+
+def wait_for_failed(run: Run) -> None:
+    """Wait for a run that has failed."""
+    run.fail("the loss is NaN")
+    run.wait_for_completion()
+
+
 def set_misspelt(owner: Any, name: str) -> None:
     """Set an attribute that there is not."""
     setattr(owner, name, True)
@@ -350,6 +363,27 @@ MODELS: list[Misuse] = [
 ]
 
 SUBMISSIONS: list[Misuse] = [
+    (
+        "a folder that is not there",
+        lambda on: on.experiment.submit(ScriptRunConfig("nowhere", "train.py")),
+        old.ExperimentExecutionException,
+        ValueError,
+        "is no folder; give the one that holds the script",
+    ),
+    (
+        "an interpreter that is not there",
+        lambda on: on.experiment.submit(with_interpreter("/opt/none/bin/python")),
+        old.ExperimentExecutionException,
+        ValueError,
+        "give the path of a Python, or 'python'",
+    ),
+    (
+        "waiting for a run that failed",
+        lambda on: wait_for_failed(on.run),
+        old.ActivityFailedException,
+        RuntimeError,
+        "the loss is NaN",
+    ),
     (
         "something else than a configuration",
         lambda on: on.experiment.submit("train.py"),  # type: ignore[arg-type]
