@@ -70,6 +70,23 @@ def test_a_version_shows_where_it_comes_from(view: View, keep: Keep) -> None:
     expect(page.locator(".st-key-rs-model-version")).to_contain_text("Version 2")
 
 
+def test_a_click_shows_another_model_and_another_version(view: View) -> None:
+    """The address follows, so that a link shows the same; a link may leave the workspace out."""
+    register("older", 2)
+    register("newer")
+    page = view.open("/models?model=newer")
+    chosen = page.locator(".st-key-rs-model")
+    chosen.get_by_role("heading", name="newer").wait_for()
+    page.get_by_test_id("stDataFrame").first.click(position={"x": 16, "y": 34 * 2 + 17})
+    page.wait_for_url(lambda url: "model=older" in url)
+    chosen.get_by_role("heading", name="older").wait_for()
+    page.get_by_test_id("stDataFrame").nth(1).click(position={"x": 16, "y": 34 * 2 + 17})
+    page.wait_for_url(lambda url: "version=1" in url)
+    expect(page.locator(".st-key-rs-model-version")).to_contain_text("Version 1")
+    page = view.open("/models?model=older&version=1")
+    expect(page.locator(".st-key-rs-model-version")).to_contain_text("Version 1")
+
+
 def test_a_file_of_a_model_is_downloaded(view: View) -> None:
     """The only file of a version is at hand without being checked first."""
     register("downloaded")

@@ -58,7 +58,7 @@ def _choose(shown: list[Family]) -> Family:
     )  # fmt: skip
     picked = [index for index in event.selection.rows if index < len(shown)]
     family = shown[picked[0]] if picked else shown[at or 0]
-    if (family.workspace, family.name) != asked and picked:
+    if picked and picked[0] != (at or 0):
         st.query_params.update(workspace=family.workspace, model=family.name)
         st.query_params.pop("version", None)
     return family
