@@ -71,6 +71,21 @@ def test_texts_of_two_runs_stand_beside_each_other(view: View, keep: Keep, tmp_p
     page.wait_for_url(lambda url: "text=file" in url)
 
 
+def test_what_was_logged_or_linked_is_shown_as_text(view: View) -> None:
+    """Names and addresses are no Markdown: a picture in one would make every reader's browser fetch it."""
+    picture = "![x](http://198.51.100.7/x.png)"
+    with Experiment(Workspace(), f"odd {picture}").start_logging(display_name=f"run {picture}") as run:
+        run.tag(f"tag {picture}", ":red[loud]")
+        curve(run, n=5)
+    page = view.open(f"/compare?runs={run.id},{picture}")
+    page.get_by_text(f"Not in this history: {picture}").wait_for()
+    page = view.open(f"/charts?runs={run.id}")
+    page.get_by_role("heading", name=f"odd {picture}", exact=True).wait_for()
+    page = view.open(f"/run?run={run.id}")
+    page.get_by_role("heading", name=f"run {picture}", exact=True).wait_for()
+    page.get_by_text(f"tag {picture} = :red[loud]").first.wait_for()
+
+
 def test_a_dot_that_is_clicked_is_compared_too(view: View, keep: Keep) -> None:
     """Two numbers that differ are drawn first; a click on a grey dot adds its run to the address."""
     runs = sweep("dots", (0.1, 0.2, 0.3))

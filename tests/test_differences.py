@@ -53,6 +53,16 @@ def test_only_what_differs_is_listed_with_the_best_value_marked() -> None:
     ]
 
 
+def test_what_was_set_stands_before_where_it_came_from() -> None:
+    """Git and the machine have groups of their own; names that repeat git for other tools are left out."""
+    origin = {"azureml.git.commit": "c", "mlflow.source.git.commit": "c", "runstream.python": "3.11.2"}
+    lines = differences.compare([replace(ROWS[0], properties={**origin, "lr": "1"})], [])
+
+    assert [(line.group, line.key) for line in lines if line.group not in {"run", "tag"}] == [
+        ("property", "lr"), ("git", "azureml.git.commit"), ("environment", "runstream.python"),
+    ]  # fmt: skip
+
+
 def test_keys_are_found_by_words_in_any_order() -> None:
     """Both words must be in the key, capitals do not matter."""
     lines = differences.compare(ROWS, METRICS)

@@ -98,6 +98,23 @@ def _text_lines(group: str, values: Sequence[dict[str, str | None]]) -> list[Lin
     return [Line(group, key, tuple((each[key] or "") if key in each else None for each in values)) for key in keys]
 
 
+def _property_lines(rows: Sequence[RunRow]) -> list[Line]:
+    """Return what was set, then where the runs came from; what MLflow's names say again is left out."""
+    groups: dict[str, list[dict[str, str | None]]] = {
+        name: [{key: text for key, text in row.properties.items() if _group(key) == name} for row in rows]
+        for name in ("property", "git", "environment")
+    }
+    return [line for name, values in groups.items() for line in _text_lines(name, values)]
+
+
+def _group(key: str) -> str:
+    if key.startswith("mlflow.source.git."):
+        return ""
+    if key.startswith(("azureml.git.", "git.")):
+        return "git"
+    return "environment" if key.startswith(("runstream.", "python.", "host.", "system.")) else "property"
+
+
 def compare(rows: Sequence[RunRow], metrics: Iterable[MetricInfo], stat: Stat = "last") -> list[Line]:
     """Return a line for each metric (its last, least or greatest value), property, tag and fact of these runs."""
     facts: list[dict[str, str | None]] = [
@@ -112,7 +129,7 @@ def compare(rows: Sequence[RunRow], metrics: Iterable[MetricInfo], stat: Stat = 
     ]
     return [
         *_metric_lines(rows, metrics, stat),
-        *_text_lines("property", [dict(row.properties) for row in rows]),
+        *_property_lines(rows),
         *_text_lines("tag", [dict(row.tags) for row in rows]),
         *_text_lines("run", facts),
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from runstream_dashboard import badge
+from runstream_dashboard import badge, formats
 
 
 def show(title: str, ticking: bool | None = True) -> DeltaGenerator:
@@ -17,7 +17,7 @@ def show(title: str, ticking: bool | None = True) -> DeltaGenerator:
         ticking: whether the badge renews itself; None on pages that are drawn anew every few seconds anyway.
     """
     with st.container(key="rs-heading", horizontal=True, vertical_alignment="center", gap="medium"):
-        st.title(title, anchor=False, width="content")
+        st.title(formats.plain(title), anchor=False, width="content")
         if ticking is None:
             badge.draw()
         else:

@@ -9,7 +9,7 @@ from typing import NoReturn, ParamSpec
 import streamlit as st
 
 from runstream_consumer.history import HistoryBusy, StoreError
-from runstream_dashboard import live
+from runstream_dashboard import formats, live
 
 P = ParamSpec("P")
 
@@ -40,7 +40,7 @@ def unreachable(error: Exception) -> NoReturn:
     """Tell that the history cannot be read and what to do; looks again every two seconds, then draws the page."""
     with st.container(key="rs-unreachable"):
         st.subheader("The history cannot be read", anchor=False)
-        st.error(str(error), icon=":material/cloud_off:")
+        st.error(formats.plain(str(error)), icon=":material/cloud_off:")
         advice, commands = remedy(error)
         st.write(advice)
         st.code(commands, language="bash", width=560)
@@ -93,5 +93,5 @@ def guarded(page: Callable[[], None]) -> None:
 def missing(wanted: tuple[str, ...], found: int, absent: list[str]) -> None:
     """Tell which of the runs named in the address do not exist; draws nothing when all do."""
     if absent:
-        names = ", ".join(f"`{run_id}`" for run_id in absent)
+        names = ", ".join(formats.plain(run_id) for run_id in absent)
         st.warning(f"{found} of {len(wanted)} runs found. Not in this history: {names}", icon=":material/search_off:")

@@ -53,7 +53,7 @@ def _shot(row: RunRow, hung: gallery.Gallery, name: str, place: int) -> None:
         return
     data = _bytes(shot)
     if data is None:
-        st.caption(files.where(shot))
+        st.caption(formats.plain(files.where(shot)))
         return
     st.image(data, width="stretch", alt=f"{name} of {tables.head(row)}, picture {place}")
     st.caption(f"logged {formats.moment(shot.logged_at)}")

@@ -57,7 +57,9 @@ def _letters() -> None:
 
 
 def _letter(letter: DeadLetterRow) -> None:
-    st.error(f"**{letter.error_type}** {letter.error_message}", icon=":material/mail_off:")
+    st.error(
+        f"**{formats.plain(letter.error_type)}** {formats.plain(letter.error_message)}", icon=":material/mail_off:"
+    )
     st.code(pipeline_tables.hex_dump(letter.value[:_HEAD_BYTES]), language=None)
     name = f"{letter.topic}-{letter.partition}-{letter.position}.bin".replace("/", "_")
     st.download_button("Download its bytes", letter.value, file_name=name, icon=":material/download:")

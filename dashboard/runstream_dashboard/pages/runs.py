@@ -98,7 +98,7 @@ def _read(asked: dict[str, Any], metrics: tuple[str, ...], when: live.When) -> R
     try:
         answer = live.run_page(when, asked["text"], page=page, page_size=PAGE_SIZE, metrics=metrics, **given)
     except FilterError as error:
-        st.markdown(f":red[:material/error: {error}]")
+        st.markdown(f":red[:material/error: {formats.plain(str(error))}]")
         text = st.session_state.get("rs-good-filter", "")
         return live.run_page(when, text, page=page, page_size=PAGE_SIZE, metrics=metrics, **given)
     st.session_state["rs-good-filter"] = asked["text"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from runstream_dashboard import exports, figures, heading, live, queries, states, style, tables
+from runstream_dashboard import exports, figures, formats, heading, live, queries, states, style, tables
 
 EXAMPLES = {
     "Newest runs": "SELECT run_id, experiment, display_name, status, started_at, duration_s\nFROM run\n"
@@ -75,7 +75,7 @@ def _result() -> None:
     if asked.result is None:
         with st.container(key="rs-sql-error"):
             first, _, more = asked.problem.partition("\n")
-            st.error(first, icon=":material/block:")
+            st.error(formats.plain(first), icon=":material/block:")
             if more:
                 # As code: DuckDB marks the wrong letter by its place under the line.
                 st.code(more.strip("\n"), language=None)
