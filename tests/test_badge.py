@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from runstream_consumer.history import Watermark
+from runstream_dashboard import live
 from runstream_dashboard.badge import badge_of
 
 LIVE = Watermark(
@@ -38,7 +39,7 @@ def test_more_than_two_seconds_are_behind(mark: Watermark) -> None:
 
 def test_a_history_at_rest_is_complete() -> None:
     """When all runs have ended the badge is grey and promises completeness."""
-    assert badge_of(replace(LIVE, state="idle")).text == "all runs ended · complete to event 4,813,621"
+    assert badge_of(replace(LIVE, state="idle")).text == "nothing is running · complete to event 4,813,621"
 
 
 def test_a_stopped_consumer_is_told_with_its_last_commit() -> None:
@@ -47,3 +48,16 @@ def test_a_stopped_consumer_is_told_with_its_last_commit() -> None:
     assert badge.colour == "red"
     assert ":31:07" in badge.text
     assert "unknown" in badge_of(replace(LIVE, state="stopped", committed_at=None)).text
+
+
+def test_at_rest_the_slower_facts_are_still_read_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A silent run counts as failed without any further event: only the clock changes it."""
+    now = 1000.0
+    monkeypatch.setattr("runstream_dashboard.live.time.monotonic", lambda: now)
+    idle = replace(LIVE, state="idle")
+    read = live.slow(idle)
+    assert live.slow(replace(idle, commit_no=idle.commit_no + 1)) != read
+    now += live.SLOW_S
+    assert live.slow(idle) == read
+    now += live.IDLE_S
+    assert live.slow(idle) != read

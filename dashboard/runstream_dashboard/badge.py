@@ -33,7 +33,7 @@ def badge_of(mark: Watermark) -> Badge:
         since = _clock(mark.committed_at)
         return Badge("Not updating", "red", ":material/pause_circle:", f"the last commit was at {since}")
     if mark.state == "idle":
-        return Badge("Idle", "gray", ":material/check_circle:", f"all runs ended · {complete}")
+        return Badge("Idle", "gray", ":material/check_circle:", f"nothing is running · {complete}")
     if mark.state == "behind" or (mark.behind_s or 0) > BEHIND_S:
         waiting = f"{formats.count(mark.behind_events)} events behind, catching up"
         return Badge("Behind", "orange", ":material/hourglass_top:", waiting)

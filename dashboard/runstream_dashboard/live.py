@@ -41,6 +41,8 @@ T = TypeVar("T")
 TICK_S = 1.0
 # How long the slower facts (statuses, the list of metrics) may be behind while points arrive every tick.
 SLOW_S = 3.0
+# And while nothing is folded: only the clock changes anything then, such as a silent run that counts as failed.
+IDLE_S = 30.0
 SPARK_COLUMNS = 24
 MAX_SPARKS = 100
 # What a history that cannot be read now raises; the consumer may come back, its file may be put right.
@@ -121,8 +123,9 @@ def watermark() -> Watermark:
 
 
 def slow(mark: Watermark) -> When:
-    """Return when the slower facts were read: at this commit if nothing runs, else up to SLOW_S ago."""
-    return (mark.commit_no, -1) if mark.state == "idle" else (-1, int(time.monotonic() / SLOW_S))
+    """Return when the slower facts were read: up to SLOW_S ago; if nothing runs at this commit, up to IDLE_S ago."""
+    now = time.monotonic()
+    return (mark.commit_no, int(now / IDLE_S)) if mark.state == "idle" else (-1, int(now / SLOW_S))
 
 
 def run_page(
