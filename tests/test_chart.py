@@ -7,6 +7,7 @@ import math
 import tempfile
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,10 @@ class Direct:
     def relation(self, statement: str) -> duckdb.DuckDBPyRelation:
         """See Access."""
         return self._connection.sql(statement)
+
+    def at_once(self) -> AbstractContextManager[None]:
+        """See Access."""
+        return nullcontext()
 
     def close(self) -> None:
         """See Access."""
