@@ -156,6 +156,18 @@ def test_objects_of_runstream_are_instances() -> None:
     assert not isinstance(get_run(experiment, "r"), _OfflineRun)
 
 
+def test_a_class_of_the_programs_own_is_told_apart() -> None:
+    """What a program derives from an old class has no other instances than those that it makes."""
+
+    class Own(Experiment):
+        pass
+
+    own = Own(Workspace(), "e")
+    assert isinstance(own, Own)
+    assert isinstance(own, Experiment)
+    assert not isinstance(Experiment(Workspace(), "e"), Own)
+
+
 def test_start_logging_keeps_folder_and_outputs() -> None:
     """As it always did: ./outputs is made, and the current folder is the run's snapshot, unless told not to."""
     Path("train.py").write_text("code")
