@@ -34,6 +34,7 @@ def test_a_run_that_was_found_dead_is_told_from_one_that_failed() -> None:
     dead = replace(run(1.0), status="Failed", error_message="no heartbeat since 2026-01-02 00:00:00 UTC")
 
     assert statuses.is_found_dead(dead)
+    assert not statuses.is_found_dead(replace(dead, status="NotResponding"))
     assert not statuses.is_found_dead(replace(dead, error_message="ValueError"))
     assert not statuses.is_found_dead(replace(dead, error_message=None))
 
