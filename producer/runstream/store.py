@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -139,6 +138,8 @@ class RemoteStore:
 
     def save(self, head: bytes, source: Readable, what: str) -> Saved:
         """Copy to a temporary file here, for the name is known only at the end; then send it unless it is there."""
+        import tempfile
+
         with tempfile.NamedTemporaryFile(prefix="runstream-") as kept:
             size_bytes, sha256 = copy(head, source, kept, Progress(what, size_of(source)))
             is_new = not self.holds(sha256, size_bytes)
