@@ -215,7 +215,7 @@ def summary(row: RunRow) -> str:
         formats.duration(row.duration_s),
         f"{row.user}@{row.host}" if row.user else "",
         f"{formats.count(row.n_points)} points",
-        f"attempt {row.n_producers}" if row.n_producers > 1 else "",
+        f"{formats.count(row.n_producers)} processes" if row.n_producers > 1 else "",
     ]
     return " · ".join(part for part in parts if part)
 
