@@ -47,7 +47,7 @@ def test_a_folder_holds_the_newest_files_below_it() -> None:
         ([row(f"{n}") for n in range(10_001)], "10,001 files"),
         ([row("a", "/store/a", 3 << 30)], "larger than"),
         ([row("a", None, 300 << 20)], "small files"),
-        ([row("a", "s3://bucket/a"), row("b")], "1 of its files lie in a remote store"),
+        ([row("a", "s3://bucket/a"), row("b")], "1 of its files lie in another store"),
     ],
 )
 def test_what_would_not_unpack_cleanly_is_refused(rows: list[ArtifactRow], cause: str) -> None:

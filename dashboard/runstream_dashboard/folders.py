@@ -37,16 +37,16 @@ def checked(artifacts: Sequence[ArtifactRow], folder: str) -> list[tuple[Entry, 
 
     Raises:
         SnapshotError: there are none or too many, they are too large, their paths would not unpack cleanly, or some
-            lie in a remote store.
+            lie in a store that is not ours.
     """
     rows = inside(artifacts, folder)
     if not rows:
         raise SnapshotError("there are no files in it")
-    remote = [row for row in rows if row.location is not None and blobs.is_remote(row.location)]
-    if remote:
+    elsewhere = [row for row in rows if row.location is not None and blobs.is_elsewhere(row.location)]
+    if elsewhere:
         raise SnapshotError(
-            f"{len(remote):,} of its files lie in a remote store, such as {remote[0].location}; "
-            "run.download_file() gets them"
+            f"{len(elsewhere):,} of its files lie in another store than RUNSTREAM_ARTIFACTS names here, such as "
+            f"{elsewhere[0].location}; run.download_file() gets them"
         )
     if sum(row.size_bytes for row in rows if row.location is None) > MAX_INLINE_BYTES:
         raise SnapshotError(f"its small files are larger than {MAX_INLINE_BYTES:,} bytes")

@@ -66,13 +66,15 @@ def read(properties: Mapping[str, str]) -> Snapshot | None:
     Read the list of the snapshot that a run's properties name; None where they name none.
 
     Raises:
-        SnapshotError: it lies in a remote store, is gone, or is not what a snapshot may be.
+        SnapshotError: it lies in a store that is not ours, is gone, or is not what a snapshot may be.
     """
     if PROPERTY not in properties:
         return None
     snapshot_id, location = properties[PROPERTY], properties.get(LOCATION, "")
-    if blobs.is_remote(location):
-        raise SnapshotError(f"it lies at {location}, which is not read from here; run.restore_snapshot() gets it")
+    if blobs.is_elsewhere(location):
+        raise SnapshotError(
+            f"it lies at {location}, and RUNSTREAM_ARTIFACTS names another store here; run.restore_snapshot() gets it"
+        )
     folder, _, name = location.rpartition("/")
     if not _SHA256.fullmatch(snapshot_id) or name != snapshot_id:
         raise SnapshotError("the run does not say where it lies")
