@@ -264,7 +264,7 @@ RUNS: list[Misuse] = [
         lambda on: on.run.take_snapshot("nowhere"),
         old.SnapshotException,
         ValueError,
-        "nowhere was taken: it is no folder",
+        "nowhere was taken: it is not there",
     ),
     (
         "a snapshot that was not taken",

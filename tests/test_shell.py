@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import MutableMapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,9 @@ def asked(
         return {"type": "http.request"}
 
     scope = {"type": "http", "method": "GET", "path": path, "headers": headers or []}
-    asyncio.run(Shell(_page, folder)(scope, receive, send))
+    # A thread of its own: where a browser is driven, this one has a loop that runs.
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(lambda: asyncio.run(Shell(_page, folder)(scope, receive, send))).result()
     return dict(told[0]["headers"]), told[1]["body"]
 
 
