@@ -15,7 +15,7 @@ from typing import Any, Self, TypeVar
 import duckdb
 
 from runstream_consumer import chart as charting
-from runstream_consumer import config, details, paired, pictures, pipeline, progress, runs, shapes
+from runstream_consumer import config, details, paired, pictures, pipeline, progress, remote, runs, shapes
 from runstream_consumer.access import Access, Filed, Moments, Served
 from runstream_consumer.answer import Answer
 from runstream_consumer.catalog import CatalogReads, ExperimentRow, ModelFileRow, ModelRow
@@ -90,6 +90,7 @@ __all__ = [
     "TableDoc",
     "Watermark",
     "connect",
+    "remote",
 ]
 
 
