@@ -14,8 +14,9 @@ Order among equal x: by producer, step and index, whatever was sealed first.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -82,14 +83,17 @@ def charts(
     """See History.charts."""
     if not keys:
         return []
-    found = access.run(statement(keys, x, lo, hi, columns), duckdb.DuckDBPyConnection.fetchnumpy)
-    key_of_row = np.asarray(found["i"])
-    bounds = np.searchsorted(key_of_row, np.arange(len(keys) + 1))
+    parts = per_key(access, statement(keys, x, lo, hi, columns), len(keys))
+    return [_chart(key, x, part) for key, part in zip(keys, parts, strict=True)]
+
+
+def per_key(access: Access, statement: str, n_keys: int) -> Iterator[dict[str, npt.NDArray[Any]]]:
+    """Run a statement whose rows are sorted by `i`, the number of their key; yield the columns of each key's rows."""
+    found = access.run(statement, duckdb.DuckDBPyConnection.fetchnumpy)
+    bounds = np.searchsorted(np.asarray(found["i"]), np.arange(n_keys + 1))
     plain = {name: _plain(values) for name, values in found.items()}
-    return [
-        _chart(key, x, {name: values[begin:end] for name, values in plain.items()})
-        for key, begin, end in zip(keys, bounds[:-1], bounds[1:], strict=True)
-    ]
+    for begin, end in pairwise(bounds):
+        yield {name: values[begin:end] for name, values in plain.items()}
 
 
 def statement(keys: Sequence[ChartKey], x: Axis, lo: float | None, hi: float | None, columns: int) -> str:

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 import numpy.typing as npt
 
 from runstream_consumer.access import Access
+from runstream_consumer.chart import per_key
 from runstream_consumer.literal import bigints, literal
 from runstream_schemas.ids import run_key
 
@@ -63,13 +63,8 @@ def paired_charts(
     """See History.paired_charts."""
     if not keys:
         return []
-    found = access.run(statement(keys, x_name, lo, hi, columns), duckdb.DuckDBPyConnection.fetchnumpy)
-    bounds = np.searchsorted(np.asarray(found["i"]), np.arange(len(keys) + 1))
-    plain = {name: _plain(values) for name, values in found.items()}
-    return [
-        _chart(key, x_name, {name: values[begin:end] for name, values in plain.items()})
-        for key, begin, end in zip(keys, bounds[:-1], bounds[1:], strict=True)
-    ]
+    parts = per_key(access, statement(keys, x_name, lo, hi, columns), len(keys))
+    return [_chart(key, x_name, part) for key, part in zip(keys, parts, strict=True)]
 
 
 def statement(keys: Sequence[PairKey], x_name: str, lo: float | None, hi: float | None, columns: int) -> str:
@@ -91,13 +86,6 @@ def statement(keys: Sequence[PairKey], x_name: str, lo: float | None, hi: float 
         hi="true" if hi is None else f"x.value <= {literal(float(hi))}",
         columns=int(columns),
     )
-
-
-def _plain(values: Any) -> npt.NDArray[Any]:
-    """A column of the answer without its mask: NULL is NaN in floats and 0 in integers."""
-    if isinstance(values, np.ma.MaskedArray):
-        return np.asarray(values.filled(np.nan if values.dtype.kind == "f" else 0))
-    return np.asarray(values)
 
 
 def _chart(key: PairKey, x_name: str, rows: dict[str, npt.NDArray[Any]]) -> PairedChart:
