@@ -19,13 +19,10 @@ from runstream_schemas.errors import RunstreamError
 from runstream_schemas.events import PropertiesAdded
 
 if TYPE_CHECKING:
-    from runstream.config import Config
+    from runstream.config import Config, RunKey
     from runstream.experiment import Experiment
     from runstream.files import Files
     from runstream.run import Run
-
-Key = tuple[str, str | None, str]
-"""(home, brokers, run id)."""
 
 INTERVAL_S: Final = 1.0
 STOP_WAIT_S: Final = 30.0
@@ -200,7 +197,7 @@ class _Begun(NamedTuple):
     origin: threading.Thread | None
 
 
-_begun: dict[Key, _Begun] = {}
+_begun: dict[RunKey, _Begun] = {}
 
 
 def begin(run: Run, config: Config, outputs: Path | None) -> None:
@@ -225,19 +222,19 @@ def begin(run: Run, config: Config, outputs: Path | None) -> None:
         origin.start()
     if capture or origin:
         _hook()
-        _begun[_key(config, run.id)] = _Begun(capture, origin)
+        _begun[config.key_of(run.id)] = _Begun(capture, origin)
 
 
 def catch_up(config: Config, run_id: str) -> None:
     """Keep what lies in the run's outputs now, as far as this process captures it."""
-    begun = _begun.get(_key(config, run_id))
+    begun = _begun.get(config.key_of(run_id))
     if begun is not None and begun.capture is not None:
         begun.capture.catch_up()
 
 
 def end(config: Config, run_id: str) -> None:
     """Keep the last of what begin() began to capture; no harm where nothing was begun, or not here."""
-    begun = _begun.pop(_key(config, run_id), None)
+    begun = _begun.pop(config.key_of(run_id), None)
     if begun is None:
         return
     if begun.origin is not None:
@@ -254,10 +251,6 @@ def _tell_origin(experiment: Experiment, run_id: str, parts: frozenset[str], fol
         Run(experiment, run_id)._append_change(PropertiesAdded(origin.properties(parts, folder)))
     except RunstreamError as error:
         notices.once(("origin", run_id), "run %s: where it comes from is not kept: %s", run_id, error)
-
-
-def _key(config: Config, run_id: str) -> Key:
-    return str(config.home.root), config.settings.brokers, run_id
 
 
 @functools.cache

@@ -10,6 +10,12 @@ from runstream_schemas import settings
 from runstream_schemas.errors import UnknownSetting
 from runstream_schemas.home import Home
 
+LogKey = tuple[str, str | None]
+"""(home, brokers)."""
+
+RunKey = tuple[str, str | None, str]
+"""(home, brokers, run id)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Config:
@@ -23,6 +29,15 @@ class Config:
 
     settings: settings.Settings
     home: Home
+
+    @property
+    def log_key(self) -> LogKey:
+        """Which event log it is that this process writes: what is owned or known per home and mode goes by it."""
+        return str(self.home.root), self.settings.brokers
+
+    def key_of(self, run_id: str) -> RunKey:
+        """Which run of which event log."""
+        return *self.log_key, run_id
 
 
 def read() -> Config:

@@ -18,22 +18,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
-    from runstream.config import Config
+    from runstream.config import Config, RunKey
 
 SIGNAL_WAIT_S: Final = 3.0
 """How long a signal that kills the process waits for the runs' status to be in the journal."""
 
 _SIGNALS: Final = ("SIGTERM", "SIGHUP")
 
-Key = tuple[str, str | None, str]
-"""(home, brokers, run id)."""
-
 
 @dataclass(slots=True)
 class _Ending:
     """What is known about the end of this process; one for its whole life, emptied in a forked child."""
 
-    started: dict[Key, tuple[Config, Created]] = field(default_factory=dict)
+    started: dict[RunKey, tuple[Config, Created]] = field(default_factory=dict)
     verdict: StatusChanged | None = None
     is_signaled: bool = False
     has_hooks: bool = False
@@ -55,7 +52,7 @@ def watch(config: Config, run_id: str, created: Created) -> None:
         run_id: of the run.
         created: what it was started as.
     """
-    _ending.started[_key(config, run_id)] = (config, created)
+    _ending.started[config.key_of(run_id)] = (config, created)
     if _ending.pid == os.getpid():
         return
     _ending.pid = os.getpid()
@@ -68,7 +65,7 @@ def watch(config: Config, run_id: str, created: Created) -> None:
 
 def forget(config: Config, run_id: str) -> None:
     """Leave a run alone: its user has ended it, or another process sees to its end."""
-    _ending.started.pop(_key(config, run_id), None)
+    _ending.started.pop(config.key_of(run_id), None)
 
 
 def finish() -> None:
@@ -88,10 +85,6 @@ def _append(config: Config, run_id: str, created: Created, change: StatusChanged
 
     producer = process.open_producer(config, run_id, created)
     producer.append(lambda sequence, at: RunEvent(run_id, producer.producer_id, sequence, at, change))
-
-
-def _key(config: Config, run_id: str) -> Key:
-    return str(config.home.root), config.settings.brokers, run_id
 
 
 def _hook() -> None:

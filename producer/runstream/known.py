@@ -8,7 +8,7 @@ from weakref import WeakValueDictionary
 
 if TYPE_CHECKING:
     from runstream.artifacts import Upload
-    from runstream.config import Config
+    from runstream.config import Config, RunKey
     from runstream_schemas.topics import Topic
 
 
@@ -29,19 +29,18 @@ class Known:
     awaited: dict[tuple[str, Topic], int] = field(default_factory=dict)
 
 
-_known: WeakValueDictionary[tuple[str, str | None, str], Known] = WeakValueDictionary()
+_known: WeakValueDictionary[RunKey, Known] = WeakValueDictionary()
 
 
 def of(config: Config, run_id: str) -> Known:
     """Return what is known about a run of a home; it is forgotten with the last handle on the run."""
-    return _known.setdefault((str(config.home.root), config.settings.brokers, run_id), Known())
+    return _known.setdefault(config.key_of(run_id), Known())
 
 
 def all_awaited(config: Config) -> dict[tuple[str, Topic], int]:
     """Return the events of other processes that this one was told of, over all runs of a home that it holds."""
-    home = (str(config.home.root), config.settings.brokers)
     awaited: dict[tuple[str, Topic], int] = {}
     for key, known in list(_known.items()):
-        if key[:2] == home:
+        if key[:2] == config.log_key:
             awaited |= known.awaited
     return awaited

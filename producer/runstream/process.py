@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from runstream import notices, worker
-from runstream.config import Config
+from runstream.config import Config, LogKey, RunKey
 from runstream.drain import Drainer
 from runstream.journal import Room, Syncer
 from runstream.producer import Producer, Services
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 FORK_WAIT_S: Final = 1.0
 STOP_WAIT_S: Final = 5.0
 
-Key = tuple[str, str | None, str]
-"""(home, brokers, run id)."""
-
 
 @dataclass(slots=True)
 class _Owned:
@@ -36,9 +33,9 @@ class _Owned:
 
     drainer: Drainer = field(default_factory=Drainer)
     syncer: Syncer = field(default_factory=Syncer)
-    services: dict[tuple[str, str | None], Services] = field(default_factory=dict)
-    producers: dict[Key, Producer] = field(default_factory=dict)
-    configs: dict[tuple[str, str | None], Config] = field(default_factory=dict)
+    services: dict[LogKey, Services] = field(default_factory=dict)
+    producers: dict[RunKey, Producer] = field(default_factory=dict)
+    configs: dict[LogKey, Config] = field(default_factory=dict)
     forking: set[int] = field(default_factory=set)
     pid: int = 0
     has_hooks: bool = False
@@ -56,7 +53,7 @@ def open_producer(config: Config, run_id: str, created: Created) -> Producer:
         run_id: of the run.
         created: what the first event says; host, user and process are filled in when it is written.
     """
-    key = (str(config.home.root), config.settings.brokers, run_id)
+    key = config.key_of(run_id)
     producer = _owned.producers.get(key)
     if producer is None:
         # setdefault: of two threads that open one run, both get the same producer.
@@ -66,22 +63,22 @@ def open_producer(config: Config, run_id: str, created: Created) -> Producer:
 
 def written(config: Config, run_id: str) -> Mapping[tuple[str, Topic], int]:
     """Bring what this process logged to a run into its journals; return the last sequence by producer id and topic."""
-    producer = _owned.producers.get((str(config.home.root), config.settings.brokers, run_id))
+    producer = _owned.producers.get(config.key_of(run_id))
     return {} if producer is None else producer.written()
 
 
 def all_written(config: Config) -> Mapping[tuple[str, Topic], int]:
     """Do what written() does, for everything that this process logged to a home."""
     found: dict[tuple[str, Topic], int] = {}
-    for (home, brokers, _), producer in list(_owned.producers.items()):
-        if (home, brokers) == (str(config.home.root), config.settings.brokers):
+    for key, producer in list(_owned.producers.items()):
+        if key[:2] == config.log_key:
             found |= producer.written()
     return found
 
 
 def _services(config: Config) -> Services:
     """Return what the producers of this home and mode share."""
-    key = (str(config.home.root), config.settings.brokers)
+    key = config.log_key
     services = _owned.services.get(key)
     if services is None:
         role: Role = "outbox" if config.settings.brokers else "log"
@@ -170,11 +167,11 @@ def _close_all(timeout_s: float) -> None:
             notices.once(("finish", channel.run_id), "run %s: %s; recovery will pick it up", channel.run_id, error)
 
 
-def _finish_sending(sender: Sender, key: tuple[str, str | None]) -> None:
+def _finish_sending(sender: Sender, key: LogKey) -> None:
     """Wait for what the broker has not acknowledged yet, no longer than RUNSTREAM_EXIT_WAIT."""
     frames: dict[str, int] = {}
-    for (home, brokers, _), producer in list(_owned.producers.items()):
-        if (home, brokers) == key:
+    for run_key, producer in list(_owned.producers.items()):
+        if run_key[:2] == key:
             frames |= producer.ends()
     if frames:
         sender.finish(frames, _owned.configs[key].settings.exit_wait_s)

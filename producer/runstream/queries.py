@@ -32,9 +32,7 @@ def history(settings: config.Config, what: str) -> Iterator[History]:
     from runstream import process, reading
 
     written = {**known.all_awaited(settings), **process.all_written(settings)}
-    with reading.opened(settings, what) as opened:
-        if written:
-            opened.wait_for(written, settings.settings.read_wait_s)
+    with reading.opened(settings, what, written) as opened:
         yield opened
 
 

@@ -156,10 +156,7 @@ class Reader:
     @contextmanager
     def history(self) -> Iterator[History]:
         """Open the history once it covers what this process wrote to the run."""
-        written = self._written()
-        with opened(self._config, "reading a run back") as history:
-            if written:
-                history.wait_for(dict(written), self._config.settings.read_wait_s)
+        with opened(self._config, "reading a run back", self._written()) as history:
             yield history
 
     def known_properties(self) -> dict[str, str]:
@@ -176,13 +173,19 @@ class Reader:
 
 
 @contextmanager
-def opened(config: Config, what: str) -> Iterator[History]:
+def opened(config: Config, what: str, written: Written | None = None) -> Iterator[History]:
     """
     Open the history that *config* names.
+
+    Args:
+        config: says where it is.
+        what: is done with it, for the error where the packages are missing.
+        written: that it must cover first; nothing is waited for without.
 
     Raises:
         ExtraMissing: the packages that read it are not installed here.
         HistoryUnreachable: no server answers.
+        NotYetFolded: it does not cover *written* within RUNSTREAM_READ_WAIT seconds.
     """
     try:
         from runstream_consumer import history
@@ -190,6 +193,8 @@ def opened(config: Config, what: str) -> Iterator[History]:
         raise ExtraMissing(what=what, extra="consumer", module=str(error.name)) from error
     server, token_file = config.settings.server, config.settings.token_file
     with history.connect(home=config.home.root, server=server, token_file=token_file) as connected:
+        if written:
+            connected.wait_for(dict(written), config.settings.read_wait_s)
         yield connected
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from runstream.config import Config
+from runstream.config import Config, LogKey
 from runstream_schemas.catalog import CatalogChange, CatalogEvent, registration_id
 from runstream_schemas.events import Created
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 NO_RUN: Final = ""
 """The run id of a producer that serves none; it writes nothing but the catalog."""
 
-_awaited: dict[tuple[str, str | None], dict[tuple[str, Topic], int]] = {}
+_awaited: dict[LogKey, dict[tuple[str, Topic], int]] = {}
 
 
 def append(producer: Producer, workspace: str, subject: str, name: str, change: CatalogChange) -> str:
@@ -56,7 +56,7 @@ def producer_of(config: Config) -> Producer:
 
 def note(config: Config, written: Written) -> None:
     """Have every later look into the catalog wait for these events of runs: models were made of them."""
-    _awaited.setdefault(_key(config), {}).update(written)
+    _awaited.setdefault(config.log_key, {}).update(written)
 
 
 @contextmanager
@@ -75,12 +75,6 @@ def history(config: Config, what: str) -> Iterator[History]:
     """
     from runstream import process, reading
 
-    written: Mapping[tuple[str, Topic], int] = {**process.written(config, NO_RUN), **_awaited.get(_key(config), {})}
-    with reading.opened(config, what) as opened:
-        if written:
-            opened.wait_for(dict(written), config.settings.read_wait_s)
+    written: Mapping[tuple[str, Topic], int] = {**process.written(config, NO_RUN), **_awaited.get(config.log_key, {})}
+    with reading.opened(config, what, written) as opened:
         yield opened
-
-
-def _key(config: Config) -> tuple[str, str | None]:
-    return str(config.home.root), config.settings.brokers
