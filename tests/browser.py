@@ -19,9 +19,9 @@ import urllib.error
 import urllib.request
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Request, expect, sync_playwright
@@ -128,40 +128,64 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@dataclass
-class View:
-    """Pages of one test, and what went wrong in them."""
+class Pages:
+    """
+    Pages of one server, of one test, and what went wrong in them.
 
-    stack: Stack
-    browser: Browser
-    contexts: list[BrowserContext] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
+    Attributes:
+        url: the server's address; a request to any other one is a problem.
+        problems: errors on the console, exceptions that nobody caught, and foreign requests.
+        harmless: parts of what the server's own pages say on the console whatever a test does.
+    """
 
-    def open(self, path: str, width: int = 1440, height: int = 900, scheme: Any = "light") -> Page:
-        """Open a page of the dashboard in a fresh browser session of this size and colour scheme."""
-        context = self.browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
-        self.contexts.append(context)
+    harmless: ClassVar[tuple[str, ...]]
+
+    def __init__(self, url: str, browser: Browser) -> None:
+        self.url = url
+        self.problems: list[str] = []
+        self._browser = browser
+        self._contexts: list[BrowserContext] = []
+
+    def blank(self, width: int, height: int, scheme: Any = None) -> Page:
+        """Return an empty page in a fresh browser session of this size and colour scheme."""
+        context = self._browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+        self._contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(WAIT_MS)
         page.on("console", self._heard)
         page.on("pageerror", lambda error: self.problems.append(f"uncaught: {error}"))
         page.on("request", self._requested)
-        page.goto(f"{self.stack.url}{path}")
         return page
 
     def _heard(self, message: ConsoleMessage) -> None:
         text = f"{message.text} {message.location.get('url', '')}"
-        if message.type == "error" and not any(harmless in text for harmless in HARMLESS):
+        if message.type == "error" and not any(harmless in text for harmless in self.harmless):
             self.problems.append(f"console: {text}")
 
     def _requested(self, request: Request) -> None:
-        if not request.url.startswith((self.stack.url, self.stack.url.replace("http", "ws"), "data:", "blob:")):
+        if not request.url.startswith((self.url, self.url.replace("http", "ws"), "data:", "blob:")):
             self.problems.append(f"foreign: {request.url}")
 
     def close(self) -> None:
         """Close all pages."""
-        for context in self.contexts:
+        for context in self._contexts:
             context.close()
+
+
+class View(Pages):
+    """Pages of the dashboard."""
+
+    harmless = HARMLESS
+
+    def __init__(self, stack: Stack, browser: Browser) -> None:
+        super().__init__(stack.url, browser)
+        self.stack = stack
+
+    def open(self, path: str, width: int = 1440, height: int = 900, scheme: Any = "light") -> Page:
+        """Open a page of the dashboard in a fresh browser session of this size and colour scheme."""
+        page = self.blank(width, height, scheme)
+        page.goto(f"{self.url}{path}")
+        return page
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 # The broker and the browser are parts of their own; each module defines its fixtures and its markers' meaning.
-PARTS = ("tests.broker", "tests.browser", "tests.notebook", "tests.s3")
+PARTS = ("tests.broker", "tests.browser", "tests.notebook", "tests.pipeline", "tests.s3", "tests.served")
 pytest_plugins = [name for name in PARTS if importlib.util.find_spec(name)]
 
 SKIPPABLE = ("kafka", "browser")

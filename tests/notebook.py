@@ -14,14 +14,14 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Request, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser import WAIT_MS, free_port
+from tests.browser import WAIT_MS, Pages, free_port
 from tests.waiting import until
 
 CELL = ".jp-Notebook .jp-CodeCell"
@@ -171,42 +171,21 @@ class Notebook:
         return self.page.locator(WIDGET)
 
 
-@dataclass
-class Notebooks:
-    """Notebooks of one test, and what went wrong in their pages."""
+class Notebooks(Pages):
+    """Notebooks of one test."""
 
-    lab: Lab
-    browser: Browser
-    contexts: list[BrowserContext] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
+    harmless = HARMLESS
+
+    def __init__(self, lab: Lab, browser: Browser) -> None:
+        super().__init__(lab.url, browser)
+        self.lab = lab
 
     def open(self, name: str, cells: Sequence[str], width: int = 1100, height: int = 1000) -> Notebook:
         """Write a notebook and open it."""
         self.lab.write(name, cells)
-        context = self.browser.new_context(viewport={"width": width, "height": height})
-        self.contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(WAIT_MS)
-        page.on("console", self._heard)
-        page.on("pageerror", lambda error: self.problems.append(f"uncaught: {error}"))
-        page.on("request", self._requested)
-        notebook = Notebook(page, self.lab)
+        notebook = Notebook(self.blank(width, height), self.lab)
         notebook.load(name)
         return notebook
-
-    def _heard(self, message: ConsoleMessage) -> None:
-        text = f"{message.text} {message.location.get('url', '')}"
-        if message.type == "error" and not any(harmless in text for harmless in HARMLESS):
-            self.problems.append(f"console: {text}")
-
-    def _requested(self, request: Request) -> None:
-        if not request.url.startswith((self.lab.url, self.lab.url.replace("http", "ws"), "data:", "blob:")):
-            self.problems.append(f"foreign: {request.url}")
-
-    def close(self) -> None:
-        """Close all pages."""
-        for context in self.contexts:
-            context.close()
 
 
 @pytest.fixture

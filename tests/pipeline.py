@@ -6,12 +6,15 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+
 from runstream_consumer import history
 from runstream_consumer.history import History
+from tests.broker import new_prefix
 from tests.killing import ROOT, Victim
 from tests.waiting import until
 
@@ -138,3 +141,20 @@ def faults_of(pipeline: Pipeline, victims: Sequence[Victim], timeout_s: float = 
         if n_wrong:
             faults.append(f"{key}: {n_wrong} with another value")
     return faults
+
+
+@pytest.fixture(params=["journals", pytest.param("kafka", marks=pytest.mark.kafka)])
+def pipeline(request: pytest.FixtureRequest, home_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipeline]:
+    """Give this test's home with a running consumer, embedded and over the real broker."""
+    settings: dict[str, str] = {}
+    if request.param == "kafka":
+        servers = request.getfixturevalue("broker").servers
+        settings = {"RUNSTREAM_BROKERS": servers, "RUNSTREAM_TOPIC_PREFIX": new_prefix()}
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    pipeline = Pipeline(home_path, settings)
+    if pipeline.is_kafka:
+        pipeline.command("topics", "create")
+    pipeline.start()
+    yield pipeline
+    pipeline.stop()

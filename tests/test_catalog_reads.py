@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import itertools
-from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from runstream_consumer import serve
 from runstream_consumer.fold import Fold
-from runstream_consumer.history import History, connect
-from runstream_consumer.store import Store
+from runstream_consumer.history import History
 from runstream_schemas.catalog import (
     CatalogArchived,
     CatalogChange,
@@ -28,8 +25,8 @@ from runstream_schemas.catalog import (
     registration_id,
 )
 from runstream_schemas.events import ArtifactEvent, Created, Deleted, Described, Event, RunEvent
-from runstream_schemas.home import Home
 from tests.folded import START_NS, fold_into, open_store
+from tests.served import Fill
 
 FILE = ModelFile("ridge.pkl", 3, "0" * 64, "application/octet-stream", None, b"abc")
 BIG = ModelFile("a/b.bin", 10, "1" * 64, "application/octet-stream", "file:///store/b.bin")
@@ -55,27 +52,6 @@ def of_experiment(change: CatalogChange, at: int, sequence: int, name: str = "ex
 def created(run_id: str, at: int, experiment: str = "exp") -> RunEvent:
     """A run's first event."""
     return RunEvent(run_id, f"p-{run_id}", 0, START_NS + at, Created("ws", experiment))
-
-
-Fill = Callable[[Sequence[Event]], History]
-
-
-@pytest.fixture
-def fill(tmp_path: Path) -> Iterator[Fill]:
-    """Fold events into a served history, and read it."""
-    home = Home(tmp_path / "home").ensure()
-    store = Store.open(home.history_path, "journal", "journal:test", n_threads=1)
-    fold = Fold(store.load_state())
-    server = serve.serve(store.connection, home)
-    with connect(home.root) as history:
-
-        def fill_now(events: Sequence[Event]) -> History:
-            fold_into(store, fold, events)
-            return history
-
-        yield fill_now
-    server.close()
-    store.close()
 
 
 def versions(history: History, **asked: Any) -> list[tuple[str, int]]:

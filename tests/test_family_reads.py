@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
-import pytest
-
-from runstream_consumer import serve
 from runstream_consumer.family import RunQuery
-from runstream_consumer.fold import Fold
-from runstream_consumer.history import History, connect
-from runstream_consumer.store import Store
+from runstream_consumer.history import History
 from runstream_schemas.events import (
     Archived,
     Change,
@@ -23,28 +16,8 @@ from runstream_schemas.events import (
     StatusChanged,
     TagEvent,
 )
-from runstream_schemas.home import Home
-from tests.folded import START_NS, fold_into
-
-Fill = Callable[[Sequence[Event]], History]
-
-
-@pytest.fixture
-def fill(tmp_path: Path) -> Iterator[Fill]:
-    """Fold events into a served history, and read it."""
-    home = Home(tmp_path / "home").ensure()
-    store = Store.open(home.history_path, "journal", "journal:test", n_threads=1)
-    fold = Fold(store.load_state())
-    server = serve.serve(store.connection, home)
-    with connect(home.root) as history:
-
-        def fill_now(events: Sequence[Event]) -> History:
-            fold_into(store, fold, events)
-            return history
-
-        yield fill_now
-    server.close()
-    store.close()
+from tests.folded import START_NS
+from tests.served import Fill
 
 
 def run(run_id: str, at: int = 0, *changes: Change, experiment: str = "exp", **fields: Any) -> list[Event]:

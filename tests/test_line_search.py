@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from runstream_schemas.events import Event, LogEvent
 from tests.folded import START_NS
-from tests.test_log_lines import Fill, fill
-
-__all__ = ["fill"]
+from tests.served import Fill
 
 
 def printed(text: str, sequence: int, stream: str = "stdout", first_line: int = 0, run_id: str = "run") -> Event:

@@ -7,7 +7,6 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,6 @@ from runstream_schemas.errors import (
     UnsafePath,
 )
 from tests import scripts
-from tests.broker import new_prefix
 from tests.pipeline import Pipeline
 from tests.sameness import same
 
@@ -148,23 +146,6 @@ def test_a_killed_process_s_values_are_read(home_path: Path) -> None:
     run = Run(Experiment(Workspace(), "script"), "script")
     assert run.get_metrics() == {"m": list(range(50))}
     assert (run.get_status(), run.get_tags()) == ("Failed", {"t": None})
-
-
-@pytest.fixture(params=["journals", pytest.param("kafka", marks=pytest.mark.kafka)])
-def pipeline(request: pytest.FixtureRequest, home_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipeline]:
-    """Give this test's home with a running consumer, embedded and over the real broker."""
-    settings_of_both: dict[str, str] = {}
-    if request.param == "kafka":
-        servers = request.getfixturevalue("broker").servers
-        settings_of_both = {"RUNSTREAM_BROKERS": servers, "RUNSTREAM_TOPIC_PREFIX": new_prefix()}
-    for name, value in settings_of_both.items():
-        monkeypatch.setenv(name, value)
-    pipeline = Pipeline(home_path, settings_of_both)
-    if pipeline.is_kafka:
-        pipeline.command("topics", "create")
-    pipeline.start()
-    yield pipeline
-    pipeline.stop()
 
 
 def test_a_running_consumer_is_asked(pipeline: Pipeline) -> None:

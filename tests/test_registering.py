@@ -36,23 +36,13 @@ for number in range({N_EACH}):
 """
 
 
-@pytest.fixture(params=["journals", pytest.param("kafka", marks=pytest.mark.kafka)])
-def pipeline(request: pytest.FixtureRequest, home_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipeline]:
-    """Give this test's home with a running consumer, embedded and over the real broker."""
-    pipeline = Pipeline(home_path)
-    if request.param == "kafka":
-        broker: Broker | GivenBroker = request.getfixturevalue("broker")
-        pipeline = Pipeline(home_path, {"RUNSTREAM_BROKERS": broker.servers, "RUNSTREAM_TOPIC_PREFIX": new_prefix()})
-        pipeline.command("topics", "create")
-    for name, value in pipeline.settings.items():
-        monkeypatch.setenv(name, value)
-    pipeline.start()
+@pytest.fixture
+def pipeline(pipeline: Pipeline) -> Iterator[Pipeline]:
+    """The same; nothing of it is left to be sent when this process ends, long after the broker."""
     yield pipeline
-    # Nothing is left to be sent when this process ends, long after the broker.
     producer = registry.producer_of(config.read())
     producer.close()
     producer.flush(60)
-    pipeline.stop()
 
 
 def test_two_processes_that_register_at_once_get_two_versions(pipeline: Pipeline, tmp_path: Path) -> None:

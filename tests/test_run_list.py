@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from runstream_schemas.events import Archived
-from tests.test_family_reads import Fill, fill, run
-
-__all__ = ["fill"]
+from tests.served import Fill
+from tests.test_family_reads import run
 
 
 def family(fill: Fill) -> Fill:

@@ -6,7 +6,6 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ from runstream import Experiment, Run, ScriptRunConfig, Workspace
 from runstream.submission import SCRIPT_RUN
 from runstream_schemas.errors import NotYetFolded, RunNotFound, SubmissionFailed
 from runstream_schemas.events import LogEvent
-from tests.broker import Broker, new_prefix
+from tests.broker import Broker
 from tests.pipeline import Pipeline
 from tests.run_events import events
 from tests.scripts import ROOT
@@ -32,25 +31,6 @@ LOGGING = """
     run.tag("by", "script")
     print("printed", flush=True)
 """
-
-
-@pytest.fixture(params=["journals", pytest.param("kafka", marks=pytest.mark.kafka)])
-def pipeline(request: pytest.FixtureRequest, home_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipeline]:
-    """Give this test's home with a running consumer, embedded and over the real broker."""
-    both: dict[str, str] = {}
-    if request.param == "kafka":
-        both = {
-            "RUNSTREAM_BROKERS": request.getfixturevalue("broker").servers,
-            "RUNSTREAM_TOPIC_PREFIX": new_prefix(),
-        }
-    for name, value in both.items():
-        monkeypatch.setenv(name, value)
-    pipeline = Pipeline(home_path, both)
-    if pipeline.is_kafka:
-        pipeline.command("topics", "create")
-    pipeline.start()
-    yield pipeline
-    pipeline.stop()
 
 
 def test_a_script_is_run_and_read_back(pipeline: Pipeline, tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
@@ -18,7 +17,6 @@ from runstream import Experiment, Run, Workspace, watch
 from runstream_consumer.history import HistoryUnreachable, RunRow
 from runstream_schemas.errors import ActivityFailed, RunNotFound, UnsafePath
 from tests import run_events
-from tests.broker import new_prefix
 from tests.killing import ROOT
 from tests.pipeline import Pipeline
 from tests.submitted import ended, folder, submit
@@ -31,25 +29,6 @@ EXPERIMENT = Experiment(Workspace("lab"), "waiting")
 def captured(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep what scripts print and what they leave in logs."""
     monkeypatch.setenv("RUNSTREAM_CAPTURE", "console,logs")
-
-
-@pytest.fixture(params=["journals", pytest.param("kafka", marks=pytest.mark.kafka)])
-def pipeline(request: pytest.FixtureRequest, home_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipeline]:
-    """Give this test's home with a running consumer, embedded and over the real broker."""
-    both: dict[str, str] = {}
-    if request.param == "kafka":
-        both = {
-            "RUNSTREAM_BROKERS": request.getfixturevalue("broker").servers,
-            "RUNSTREAM_TOPIC_PREFIX": new_prefix(),
-        }
-    for name, value in both.items():
-        monkeypatch.setenv(name, value)
-    pipeline = Pipeline(home_path, both)
-    if pipeline.is_kafka:
-        pipeline.command("topics", "create")
-    pipeline.start()
-    yield pipeline
-    pipeline.stop()
 
 
 def test_a_wait_shows_lines_and_a_summary(
