@@ -33,10 +33,11 @@ python:
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
 	  echo "'$(PYTHON)' cannot make virtual environments: apt-get install python3-venv"; exit 1; }
 
-# What the tests run beside Python: real Kafka is Java from Maven, pages are looked at in real Chromium.
+# What the tests run beside Python: git, real Kafka as Java from Maven, and real Chromium to look at pages in.
 # RUNSTREAM_TEST_SKIP=kafka,browser leaves tests out, and the suite's last lines list them.
 tools:
 	@missing=; skip=",$(RUNSTREAM_TEST_SKIP),"; \
+	command -v git >/dev/null || missing="$$missing git(git)"; \
 	case "$$skip" in *,kafka,*) ;; *) \
 	  command -v javac >/dev/null || missing="$$missing javac(default-jdk-headless)"; \
 	  command -v mvn >/dev/null || missing="$$missing mvn(maven)";; esac; \
@@ -46,7 +47,7 @@ tools:
 	test -z "$$missing" || { \
 	  echo "The whole suite needs what is missing here, as command(Debian package):$$missing"; \
 	  echo "Install it: apt-get install $$(echo "$$missing" | sed 's/[a-z]*(\([^)]*\))/\1/g')"; \
-	  echo "or leave those tests out by name: RUNSTREAM_TEST_SKIP=kafka,browser make test"; exit 1; }
+	  echo "or leave tests of Kafka and of pages out by name: RUNSTREAM_TEST_SKIP=kafka,browser make test"; exit 1; }
 
 demo: install
 	$(BIN)/runstream demo
