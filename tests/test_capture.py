@@ -79,6 +79,12 @@ def test_the_console_shows_what_it_would_show_without_a_run(
     assert sys.stdout is before
 
 
+def test_looking_at_very_many_files_is_paid_for_by_waiting() -> None:
+    """A look that costs a tenth of a second is waited after for two; quick ones come every second."""
+    assert capture.pause(0.001) == capture.INTERVAL_S
+    assert capture.pause(0.1) == 2.0
+
+
 def test_two_runs_at_once_both_get_what_is_printed(home_path: Path, start: Callable[..., Run]) -> None:
     """The streams stay shared until the last one ends."""
     first, second = start(), start()

@@ -7,6 +7,7 @@ import functools
 import os
 import stat
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from runstream.run import Run
 
 INTERVAL_S: Final = 1.0
+LOOK_PAUSE: Final = 20
+"""Times its own CPU that a look is waited after, so that looking costs a training job at most a twentieth of a core."""
+
 STOP_WAIT_S: Final = 30.0
 ORIGIN_WAIT_S: Final = 10.0
 LOG_CHUNK_BYTES: Final = 256 * 1024
@@ -64,10 +68,10 @@ class Folder:
         self._kept: dict[str, Mark] = {inside: mark for inside, _, mark in self._files()}
         self._seen: dict[str, Mark] = dict(self._kept)
 
-    def still(self, *, at_end: bool = False) -> Iterator[tuple[str, Path, Mark]]:
+    def still(self) -> Iterator[tuple[str, Path, Mark]]:
         """Yield (name in the run, path, mark) of what is not as it was kept, and held still since the last call."""
         for inside, path, mark in list(self._files()):
-            if self._kept.get(inside) != mark and (at_end or self._seen.get(inside) == mark):
+            if self._kept.get(inside) != mark and self._seen.get(inside) == mark:
                 yield f"{self.name}/{inside}", path, mark
             self._seen[inside] = mark
 
@@ -94,6 +98,11 @@ class Folder:
                 if stat.S_ISREG(status.st_mode):
                     mark = Mark(status.st_size, status.st_mtime_ns, status.st_ino)
                     yield path.relative_to(self.path).as_posix(), path, mark
+
+
+def pause(cost_s: float) -> float:
+    """Return the seconds to wait after a look that cost so much CPU: very many files are looked at less often."""
+    return max(INTERVAL_S, cost_s * LOOK_PAUSE)
 
 
 class Capture:
@@ -150,12 +159,15 @@ class Capture:
         self._thread = None
 
     def _watch(self) -> None:
-        while not self._stop.wait(INTERVAL_S):
+        pause_s = INTERVAL_S
+        while not self._stop.wait(pause_s):
+            before_s = time.thread_time()
             self._look(at_end=False)
+            pause_s = pause(time.thread_time() - before_s)
 
     def _look(self, *, at_end: bool) -> None:
         if self._outputs is not None:
-            for name, path, mark in self._outputs.still(at_end=at_end):
+            for name, path, mark in self._outputs.grown() if at_end else self._outputs.still():
                 self._upload(self._outputs, name, path, mark)
         if self._logs is not None:
             for name, path, mark in self._logs.grown():
@@ -175,6 +187,8 @@ class Capture:
         tail = self._tails.setdefault(name, _Tail())
         if mark.inode != tail.inode or mark.size < tail.offset:
             self._tails[name] = tail = _Tail(inode=mark.inode)
+        if mark.size == tail.offset:
+            return
         try:
             with path.open("rb") as file:
                 file.seek(tail.offset)

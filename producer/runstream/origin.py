@@ -93,14 +93,12 @@ def struck_out(argv: Sequence[str]) -> list[str]:
 
 def _asked(folder: Path) -> dict[str, str]:
     """Ask git about the work tree of *folder*."""
-    commit = _git(folder, "rev-parse", "HEAD")
-    if commit is None:
+    head = _git(folder, "rev-parse", "HEAD", "--abbrev-ref", "HEAD")
+    if head is None:
         return {}
-    answers = {
-        "repository_uri": _git(folder, "config", "--get", "remote.origin.url"),
-        "branch": _git(folder, "rev-parse", "--abbrev-ref", "HEAD"),
-        "commit": commit,
-    }
+    commit, branch = head.split("\n")
+    uri = _git(folder, "config", "--get", "remote.origin.url")
+    answers = {"repository_uri": uri, "branch": branch, "commit": commit}
     found = {field: _USER_INFO.sub("***@", text) for field, text in answers.items() if text}
     changes = _git(folder, "status", "--porcelain", "--untracked-files=no")
     return found if changes is None else found | {"dirty": str(bool(changes))}
