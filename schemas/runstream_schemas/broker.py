@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
@@ -43,14 +44,21 @@ TROUBLES: Final[tuple[tuple[str, str], ...]] = (
 
 
 class _Ear(logging.Handler):
-    """Keeps the newest distinct messages."""
+    """Keeps the newest distinct messages of the client that is made while it listens.
+
+    Each client logs in a thread of its own: what threads say that ran before is another client's trouble.
+    """
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self.lines: list[str] = []
+        # The threads, not their numbers, which the system gives again.
+        self._others = {*threading.enumerate()} - {threading.current_thread()}
 
     def emit(self, record: logging.LogRecord) -> None:
         """Note one record; never let a broken message end the caller's work."""
+        if threading.current_thread() in self._others:
+            return
         try:
             line = record.getMessage()
         except (TypeError, ValueError):
