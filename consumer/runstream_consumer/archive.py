@@ -1,10 +1,8 @@
 """A folded journal segment, compressed: the same bytes in a third of the room, and they come back exactly.
 
 An archive is 8 bytes of magic and then chunks. A chunk is a 40-byte header and two zstd frames: the *heads* (a list of
-(head length, number of points) pairs, then the bytes of every frame up to its points), and the *points*. Points are
-stored as byte planes: step and time as differences to the point before, then byte 0 of all points, byte 1 of all, and
-so on, because neighbouring points share their high bytes. Each restored frame still carries its own CRC32C, so an
-archive needs no checksum of its own.
+(head length, number of points) pairs, then the bytes of every frame up to its points), and the *points*, as the byte
+planes of `planes.py`. Each restored frame still carries its own CRC32C, so an archive needs no checksum of its own.
 """
 
 from __future__ import annotations
@@ -18,6 +16,7 @@ from struct import Struct
 import numpy as np
 import zstandard
 
+from runstream_consumer.planes import from_planes, to_planes
 from runstream_schemas.errors import SegmentDamaged
 from runstream_schemas.failpoint import hit
 from runstream_schemas.frame import HEADER_BYTES, MAX_PAYLOAD_BYTES, SegmentHeader, frame_seed
@@ -117,19 +116,20 @@ def archive_segment(home: Home, producer_id: str, segment: Path) -> ArchivePath:
         # Else a power loss could keep the segment's unlinking and forget the folder of what replaces it.
         _sync_folder(home.archive_dir)
         _sync_folder(home.root)
-    first_frame = first_frame_of(segment.name) or 0
-    end_frame = max((item.frame + 1 for item in scan(segment) if isinstance(item, Frame)), default=first_frame)
-    target = folder / f"{first_frame:020d}-{end_frame:020d}{SUFFIX}"
-    unborn = target.with_name(f".new-{target.name}")
+    first_frame = end_frame = first_frame_of(segment.name) or 0
+    data = segment.read_bytes()
+    unborn = folder / f".new-{first_frame:020d}{SUFFIX}"
     with unborn.open("wb") as file:
         file.write(MAGIC)
-        for chunk in _chunks(segment):
+        for chunk, next_frame in _chunks(segment, data, first_frame):
             file.write(chunk)
+            end_frame = next_frame
         file.flush()
         os.fsync(file.fileno())
-    if restore(unborn) != segment.read_bytes():
+    if restore(unborn) != data:
         unborn.unlink()
         raise SegmentDamaged(str(segment), 0, ValueError("its archive does not read back as the same bytes"))
+    target = folder / f"{first_frame:020d}-{end_frame:020d}{SUFFIX}"
     hit("archive.written")
     unborn.rename(target)
     _sync_folder(folder)
@@ -147,15 +147,16 @@ def _sync_folder(folder: Path) -> None:
         os.close(fd)
 
 
-def _chunks(segment: Path) -> Iterator[bytes]:
-    """The chunks of a segment, about 4 MiB of points each; the segment's header is the first item of the first."""
-    data = segment.read_bytes()
+def _chunks(segment: Path, data: bytes, first_frame: int) -> Iterator[tuple[bytes, int]]:
+    """The chunks of a segment that holds `data`, about 1 MiB of frames each, with the frame behind each chunk.
+
+    The segment's header is the first item of the first.
+    """
     view = memoryview(data)
     heads: list[memoryview] = [view[:HEADER_BYTES]]
     points: list[memoryview] = [view[:0]]
-    start, at, first_frame, n_bytes = 0, min(HEADER_BYTES, len(data)), first_frame_of(segment.name) or 0, 0
-    next_frame = first_frame
-    for item in scan(segment):
+    start, at, n_bytes, next_frame = 0, min(HEADER_BYTES, len(data)), 0, first_frame
+    for item in scan(segment, data=data):
         n_points_bytes = _n_points_bytes(item)
         heads.append(view[item.offset : item.end - n_points_bytes])
         points.append(view[item.end - n_points_bytes : item.end])
@@ -164,13 +165,13 @@ def _chunks(segment: Path) -> Iterator[bytes]:
         if isinstance(item, Frame):
             next_frame = item.frame + 1
         if n_bytes >= CHUNK_POINTS_BYTES:
-            yield _pack(heads, points, first_frame, start)
+            yield _pack(heads, points, first_frame, start), next_frame
             heads, points, start, first_frame, n_bytes = [], [], at, next_frame, 0
     if at < len(data):  # a torn tail that nobody cut
         heads.append(view[at:])
         points.append(view[:0])
     if heads:
-        yield _pack(heads, points, first_frame, start)
+        yield _pack(heads, points, first_frame, start), next_frame
 
 
 def _n_points_bytes(item: Frame | Damage) -> int:
@@ -186,22 +187,9 @@ def _pack(heads: list[memoryview], points: list[memoryview], first_frame: int, o
     raw_heads = items.tobytes() + b"".join(heads)
     raw_points = b"".join(points)
     compressor = zstandard.ZstdCompressor(level=LEVEL)
-    small_heads, small_points = compressor.compress(raw_heads), compressor.compress(_to_planes(raw_points))
+    small_heads, small_points = compressor.compress(raw_heads), compressor.compress(to_planes(raw_points))
     sizes = (len(raw_heads), len(small_heads), len(raw_points), len(small_points))
     return CHUNK.pack(CHUNK_MAGIC, len(items), first_frame, offset, *sizes) + small_heads + small_points
-
-
-def _to_planes(points: bytes) -> bytes:
-    words = np.frombuffer(points, "<u8").reshape(-1, RECORD_BYTES // 8).copy()
-    words[1:, :2] = words[1:, :2] - words[:-1, :2]
-    return words.view(np.uint8).reshape(-1, RECORD_BYTES).T.tobytes()
-
-
-def _from_planes(planes: bytes) -> bytes:
-    rows = np.frombuffer(planes, np.uint8).reshape(RECORD_BYTES, -1).T.copy()
-    words = rows.view("<u8")
-    words[:, :2] = np.cumsum(words[:, :2], axis=0, dtype=np.uint64)
-    return words.tobytes()
 
 
 def _items(path: Path, next_frame: int) -> Iterator[tuple[int, bytes]]:
@@ -243,7 +231,7 @@ def _unpack(
     decompressor = zstandard.ZstdDecompressor()
     try:
         heads = decompressor.decompress(data[:small_heads], max_output_size=n_heads)
-        points = _from_planes(decompressor.decompress(data[small_heads:], max_output_size=n_points))
+        points = from_planes(decompressor.decompress(data[small_heads:], max_output_size=n_points))
         items = np.frombuffer(heads, ITEM, count=n_items)
         is_whole = items.nbytes + int(items["head_bytes"].sum()) == len(heads) == n_heads
         if not is_whole or int(items["n_points"].sum()) * RECORD_BYTES != len(points):
