@@ -29,7 +29,7 @@ def journalled(staged: Staged) -> dict[int, bytes]:
     for event in events(staged.folder):
         if isinstance(event, MetricEvent):
             for i in range(event.count):
-                data = event.points[i * RECORD_BYTES : (i + 1) * RECORD_BYTES]
+                data = bytes(event.points[i * RECORD_BYTES : (i + 1) * RECORD_BYTES])
                 assert event.first_index + i not in found
                 found[event.first_index + i] = data
     return {i: data for i, data in found.items() if kind_of(int.from_bytes(data[24:], "little")) != VOID}
@@ -308,9 +308,9 @@ def test_killed_anywhere_it_can_be_repeated(home: Home, point: str, boot: str) -
     assert [path.path.name for path in home.producers()] == [staged.folder.producer_id, heir.producer_id]
 
 
-def split(points: bytes) -> list[bytes]:
+def split(points: bytes | memoryview) -> list[bytes]:
     """The records of an event, void ones left out."""
-    rows = [points[at : at + RECORD_BYTES] for at in range(0, len(points), RECORD_BYTES)]
+    rows = [bytes(points[at : at + RECORD_BYTES]) for at in range(0, len(points), RECORD_BYTES)]
     return [row for row in rows if kind_of(int.from_bytes(row[24:], "little")) != VOID]
 
 

@@ -111,7 +111,7 @@ def decode(data: bytes | memoryview, where: str | None = None) -> Event:
     """The event in `data`.
 
     Args:
-        data: one whole event, nothing behind it.
+        data: one whole event, nothing behind it. The points of a metric event are a view of it, no copy.
         where: names the source position in the error.
 
     Raises:
@@ -158,13 +158,17 @@ def _check_end(stream: BytesIO, data: bytes | memoryview) -> None:
 
 @cache
 def _metric_parts() -> tuple[Any, Any, Any]:
-    """The metric schema cut in three, as records: what lies before the dictionary, the dictionary, what lies behind."""
+    """The metric schema cut in three, as records: what lies before the dictionary, the dictionary, what lies behind.
+
+    Of the points, which are the last field, only the length that Avro writes before bytes.
+    """
     import fastavro
 
     raw = json.loads((Path(__file__).parent / "metric.avsc").read_text(encoding="utf-8"))
     fields = raw["fields"]
     at = [field["name"] for field in fields].index("series")
-    cuts = (fields[:at], fields[at : at + 1], fields[at + 1 :])
+    length = fields[-1] | {"type": "long"}
+    cuts = (fields[:at], fields[at : at + 1], [*fields[at + 1 : -1], length])
     before, series, behind = (fastavro.parse_schema(raw | {"fields": cut}) for cut in cuts)
     return before, series, behind
 
@@ -186,7 +190,10 @@ def _read_metric(data: bytes | memoryview) -> MetricEvent:
         datum |= fastavro.schemaless_reader(stream, middle, None)
         end = stream.tell()
     datum |= fastavro.schemaless_reader(stream, behind, None)
-    _check_end(stream, data)
+    n_bytes, begin_points = datum["points"], stream.tell()
+    if n_bytes != len(data) - begin_points:
+        raise ValueError(f"{len(data) - begin_points} bytes of points, the event says {n_bytes}")
+    datum["points"] = memoryview(data)[begin_points:]
     event = metric_event(datum)
     shape.check(event, is_series_known=known is not None)
     if known is None:

@@ -51,6 +51,7 @@ def to_datum(event: Event) -> dict[str, Any]:
     if isinstance(event, MetricEvent):
         datum["series"] = [_slots(s) for s in event.series]
         datum["others"] = [_slots(o) for o in event.others]
+        datum["points"] = bytes(event.points)
     elif isinstance(event, RunEvent):
         change = event.change
         name = change_name(change)

@@ -189,7 +189,7 @@ class MetricEvent:
         count: points (void slots included); 0 with series = these series exist and are empty so far.
         series: all series that occur in `points`, unique by code.
         others: values that do not fit a record, rising by point.
-        points: `count` records of 32 bytes, see points.py.
+        points: `count` records of 32 bytes, see points.py; of a decoded event a view of its bytes.
     """
 
     run_id: str
@@ -200,7 +200,7 @@ class MetricEvent:
     count: int
     series: tuple[Series, ...]
     others: tuple[Other, ...] = ()
-    points: bytes = field(default=b"", repr=False)
+    points: bytes | memoryview = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
