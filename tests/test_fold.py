@@ -180,6 +180,7 @@ def test_a_declared_series_of_another_form_is_refused() -> None:
     [
         (metric_event([(3, 0, 1.0)], [scalar()]), "series 3"),
         (metric_event([(0, 0, 1.0)], [scalar(2**40)]), "series 0"),
+        (metric_event([(2**60, 0, 1.0)], [scalar()]), f"series {2**60}"),
         (replace(metric_event([(0, 0, 1.0)], [scalar()]), count=2), "32 bytes of points"),
     ],
 )

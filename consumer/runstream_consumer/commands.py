@@ -11,6 +11,7 @@ import structlog
 
 from runstream_consumer.config import Config
 from runstream_consumer.loop import Consumer
+from runstream_consumer.memory import keep_memory
 from runstream_schemas.errors import BrokerUnreachable
 
 PAUSE_S = 1.0
@@ -31,6 +32,7 @@ def consume(config: Config) -> bool:
         SourceError, StoreError: it cannot go on; the message says what to do.
     """
     log_to(config.settings.log_level)
+    keep_memory()
     config.home.ensure()
     while True:
         consumer = Consumer(config)

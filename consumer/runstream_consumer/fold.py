@@ -53,7 +53,7 @@ class Fold:
         self.state = state
         self.topic_ids: dict[str, str] = {}
         self._codes: dict[Owner, Codes] = {}
-        self._buffers = (Scratch(), Scratch())
+        self._scratch = Scratch()
         self._pending: Draft | None = None
 
     def fold(
@@ -69,7 +69,7 @@ class Fold:
             # With a fold that was dropped go the slots that its series were given.
             self._codes.clear()
         self._pending = Draft(self.state)
-        folding = Folding(self._pending, self._codes, self._buffers)
+        folding = Folding(self._pending, self._codes, self._scratch)
         for item, (record, event) in enumerate(items):
             folding.advance(record, event, self.topic_ids.get(record.partition))
             folding.add(item, record, event)
@@ -90,7 +90,7 @@ class Fold:
         """The statistics that no commit has written yet, as a fold of nothing; None if all are written."""
         if not self.state.unwritten:
             return None
-        folding = Folding(Draft(self.state), {}, self._buffers)
+        folding = Folding(Draft(self.state), {}, self._scratch)
         folding.add_statistics(now_us, is_due=True)
         return Folded(folding.columns(), folding.standing(), [], 0, 0, folding.draft, has_statistics=True)
 

@@ -65,14 +65,14 @@ class PositionRange:
 class Folding:
     """What one fold has come to so far; ``rejected`` says by item why an event, or part of it, was left out."""
 
-    def __init__(self, draft: Draft, codes: dict[Owner, Codes], buffers: tuple[Scratch, Scratch]) -> None:
-        """Fold above ``draft``; ``codes`` and ``buffers`` belong to the Fold and live on."""
+    def __init__(self, draft: Draft, codes: dict[Owner, Codes], scratch: Scratch) -> None:
+        """Fold above ``draft``; ``codes`` and ``scratch`` belong to the Fold and live on."""
         self.draft = draft
         self.tables: dict[str, Columns] = {}
         self.rejected: dict[int, str] = {}
         self.n_events = 0
         self._rows: dict[str, list[dict[str, object]]] = {}
-        self._metrics = MetricSlice(draft, codes, buffers)
+        self._metrics = MetricSlice(draft, codes, scratch)
         self._from: dict[str, int] = {}
 
     def advance(self, record: Record, event: Event, topic_id: str | None) -> None:

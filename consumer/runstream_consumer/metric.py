@@ -4,8 +4,6 @@ Events are looked at one by one (is it new, what does it call its series); their
 """
 
 from dataclasses import dataclass, field
-from itertools import groupby
-from operator import attrgetter
 
 import numpy as np
 import numpy.typing as npt
@@ -73,30 +71,50 @@ class Codes:
         return reason or f"a point names series {code}, which its event does not describe"
 
 
-class Scratch:
-    """Room for records that is used again by every fold: fresh memory of this size costs more than the copying."""
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Points column by column, each (n,): step, time in us, the 64 bits of the value, kind, and slot of the series."""
 
-    __slots__ = ("_table",)
+    step: Ints
+    at_us: Ints
+    bits: Ints
+    kind: npt.NDArray[np.int8]
+    slot: npt.NDArray[np.int32]
+
+    def take(self, rows: Ints | slice) -> "Columns":
+        """Those of ``rows``, in memory of their own but for a slice."""
+        return Columns(self.step[rows], self.at_us[rows], self.bits[rows], self.kind[rows], self.slot[rows])
+
+
+class Scratch:
+    """Room for columns that is used again by every fold: fresh memory of this size costs more than the copying."""
+
+    __slots__ = ("_columns",)
 
     def __init__(self) -> None:
-        self._table: Ints = np.empty((0, _WORDS), np.int64)
+        self._columns = self._room(0)
 
-    def rows(self, n: int) -> Ints:
-        """``n`` records (n, 4) of any content, good until the next call."""
-        if n > len(self._table):
-            self._table = np.empty((max(n, 2 * len(self._table)), _WORDS), np.int64)
-        return self._table[:n]
+    def rows(self, n: int) -> Columns:
+        """Columns of ``n`` points of any content, good until the next call."""
+        if n > len(self._columns.step):
+            self._columns = self._room(max(n, 2 * len(self._columns.step)))
+        return self._columns.take(slice(n))
+
+    @staticmethod
+    def _room(n: int) -> Columns:
+        step, at_us, bits = (np.empty(n, np.int64) for _ in range(3))
+        return Columns(step, at_us, bits, np.empty(n, np.int8), np.empty(n, np.int32))
 
 
 @dataclass(slots=True)
 class _Piece:
-    """Newly folded points of one event: ``n`` records, numbered from ``first_index``."""
+    """Newly folded points of one event: records (n, 4), numbered from ``first_index``."""
 
     item: int
     codes: Codes
     first_index: int
     n: int
-    records: memoryview
+    records: Ints
 
 
 @dataclass(slots=True)
@@ -105,7 +123,7 @@ class MetricSlice:
 
     draft: Draft
     codes: dict[Owner, Codes]
-    buffers: tuple[Scratch, Scratch]
+    scratch: Scratch
     pieces: list[_Piece] = field(default_factory=list)
     text_places: list[int] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
@@ -113,7 +131,7 @@ class MetricSlice:
 
     def add(self, item: int, event: MetricEvent, fresh: list[tuple[int, int]]) -> None:
         """Add the points of ``event`` whose indices lie in ``fresh``; ``item`` names the event in ``sort``'s answer."""
-        records = memoryview(event.points)
+        records = np.frombuffer(event.points, np.int64).reshape(-1, _WORDS)
         for low, high in fresh:
             begin = low - event.first_index
             end = high - event.first_index
@@ -121,8 +139,7 @@ class MetricSlice:
                 if begin <= other.point < end:
                     self.text_places.append(self.n + other.point - begin)
                     self.texts.append(other.text)
-            chunk = records[begin * RECORD_BYTES : end * RECORD_BYTES]
-            self.pieces.append(_Piece(item, self.codes_of(event), low, high - low, chunk))
+            self.pieces.append(_Piece(item, self.codes_of(event), low, high - low, records[begin:end]))
             self.n += high - low
 
     def codes_of(self, event: MetricEvent) -> Codes:
@@ -135,38 +152,30 @@ class MetricSlice:
 
     def sort(self) -> tuple[PointRows, Ints, dict[int, str]]:
         """Return the rows, the slot of each series of them, and why points of which items had to be left out."""
-        table = self._records()
-        # Of the code word only the low byte is looked at for the kind: an eighth of the memory.
-        kind = table.view(np.int8)[:, CODE_OFFSET] & KIND_MASK
-        slot = self._slots(table[:, 3] >> KIND_BITS)
+        points = self._arrived()
         text = sparse_text(self.n, self.text_places, self.texts) if self.texts else None
-        kept = (slot >= 0) & (kind != VOID) & (kind != 0)
+        kept = (points.slot >= 0) & (points.kind != VOID) & (points.kind != 0)
         if kept.all():
-            return *self._sorted(table, kind, slot, None, text), {}
-        broken = self._broken(np.flatnonzero((slot == _UNKNOWN) & (kind != VOID)), table)
+            return *self._sorted(points, None, text), {}
+        broken = self._broken(np.flatnonzero((points.slot == _UNKNOWN) & (points.kind != VOID)))
         rows = np.flatnonzero(kept)
         text = None if text is None else text.take(pa.array(rows))
-        return *self._sorted(table[rows], kind[rows], slot[rows], rows, text), broken
+        return *self._sorted(points.take(rows), rows, text), broken
 
-    def _records(self) -> Ints:
-        """All records in the order of arrival, (n, 4)."""
-        table = self.buffers[0].rows(self.n)
-        room, begin = table.data.cast("B"), 0
-        for piece in self.pieces:
-            end = begin + len(piece.records)
-            room[begin:end] = piece.records
-            begin = end
-        return table
-
-    def _slots(self, code: Ints) -> npt.NDArray[np.int32]:
-        """The slot of each point, by its producer's own numbering."""
-        slot = np.empty(self.n, np.int32)
+    def _arrived(self) -> Columns:
+        """All points in the order of arrival. A record is taken apart while its event is in the processor's cache."""
+        points = self.scratch.rows(self.n)
         begin = 0
-        for codes, pieces in groupby(self.pieces, key=attrgetter("codes")):
-            end = begin + sum(piece.n for piece in pieces)
-            np.take(codes.slots, code[begin:end], out=slot[begin:end], mode="clip")
-            begin = end
-        return slot
+        for piece in self.pieces:
+            records, here = piece.records, points.take(slice(begin, begin + piece.n))
+            here.step[:] = records[:, 0]
+            np.floor_divide(records[:, 1], 1000, out=here.at_us)
+            here.bits[:] = records[:, 2]
+            # Of the code word only the low byte is looked at for the kind.
+            np.bitwise_and(records.view(np.int8)[:, CODE_OFFSET], KIND_MASK, out=here.kind)
+            np.take(piece.codes.slots, _series_codes(records), out=here.slot, mode="clip")
+            begin += piece.n
+        return points
 
     def _indices(self, rows: Ints) -> Ints:
         """The producers' indices of the points that arrived as ``rows``."""
@@ -178,47 +187,39 @@ class MetricSlice:
         indices: Ints = rows + np.repeat(ahead, counts)[rows]
         return indices
 
-    def _broken(self, rows: Ints, table: Ints) -> dict[int, str]:
+    def _broken(self, rows: Ints) -> dict[int, str]:
         """The items that the points at ``rows`` came from, each with the first reason why it has no slot."""
         ends = np.cumsum([piece.n for piece in self.pieces])
         owners, first = np.unique(np.searchsorted(ends, rows, side="right"), return_index=True)
         found: dict[int, str] = {}
         for owner, row in zip(owners.tolist(), rows[first].tolist(), strict=True):
             piece = self.pieces[owner]
-            found.setdefault(piece.item, piece.codes.reason(int(table[row, 3]) >> KIND_BITS))
+            record = piece.records[row - int(ends[owner]) + piece.n :][:1]
+            found.setdefault(piece.item, piece.codes.reason(int(_series_codes(record)[0])))
         return found
 
-    def _sorted(
-        self,
-        table: Ints,
-        kind: npt.NDArray[np.int8],
-        slot: npt.NDArray[np.int32],
-        rows: Ints | None,
-        text: pa.StringArray | None,
-    ) -> tuple[PointRows, Ints]:
-        """Sort records that arrived as ``rows`` (None: all, in order)."""
-        slots, dense, counts = self._dense(slot)
+    def _sorted(self, points: Columns, rows: Ints | None, text: pa.StringArray | None) -> tuple[PointRows, Ints]:
+        """Sort points that arrived as ``rows`` (None: all, in order)."""
+        slots, dense, counts = self._dense(points.slot)
+        starts = np.cumsum(counts) - counts
         order = stable_order(dense, len(slots))
         if order is not None:
-            table = np.take(table, order, axis=0, out=self.buffers[1].rows(len(order)), mode="clip")
-            kind = kind[order]
-            dense = np.repeat(np.arange(len(slots), dtype=np.int32), counts)
             text = None if text is None else text.take(pa.array(order))
             rows = order if rows is None else rows[order]
-        index = self._indices(np.arange(len(table)) if rows is None else rows)
-        step = table[:, 0].copy()
-        starts = np.cumsum(counts) - counts
+        index = self._indices(np.arange(len(dense)) if rows is None else rows)
+        words = (points.step, points.at_us, points.bits)
+        step, at_us, bits = (word.copy() if order is None else word[order] for word in words)
+        kind = points.kind.copy() if order is None else points.kind[order]
         is_stepless = step == NO_STEP
         if is_stepless.any():
             _number_stepless(step, is_stepless, starts, self.draft.state.stats["n_stepless"][slots])
             kind[is_stepless] |= STEPLESS
-        order = step_order(dense, step, index)
+        order = step_order(starts, step, index)
         if order is not None:
-            table, kind, step, index = table.take(order, axis=0), kind[order], step[order], index[order]
+            step, at_us, bits, index = (word[order] for word in (step, at_us, bits, index))
+            kind = kind[order]
             text = None if text is None else text.take(pa.array(order))
-        value, text = _values(table[:, 2].copy(), kind, text)
-        at_us = table[:, 1].copy()
-        at_us //= 1000
+        value, text = _values(bits, kind, text)
         runs, ids = self.draft.keys_of(slots)
         return PointRows(starts, runs, ids, step, index, at_us, value, kind, text), slots
 
@@ -231,6 +232,13 @@ class MetricSlice:
         place = np.empty(self.draft.n_slots, np.int32)
         place[slots] = np.arange(len(slots), dtype=np.int32)
         return slots, place[slot], points[slots]
+
+
+def _series_codes(records: Ints) -> Ints:
+    """Which series each record names, by its producer's numbering."""
+    # The code word is unsigned: as a signed one a number beyond all would come out as one below all.
+    codes: Ints = (records[:, 3].view(np.uint64) >> np.uint64(KIND_BITS)).view(np.int64)
+    return codes
 
 
 def _number_stepless(step: Ints, is_stepless: Flags, starts: Ints, folded_before: Ints) -> None:

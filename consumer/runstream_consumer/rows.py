@@ -131,19 +131,20 @@ def stable_order(codes: npt.NDArray[np.int32], n_codes: int) -> Ints | None:
     return order
 
 
-def step_order(codes: npt.NDArray[np.int32], step: Ints, index: Ints) -> Ints | None:
-    """Order that sorts rows, already grouped by ``codes``, by (step, index) inside each; None if they are in order.
+def step_order(starts: Ints, step: Ints, index: Ints) -> Ints | None:
+    """Order that sorts rows, grouped in stretches from ``starts``, by (step, index) in each; None if they are in order.
 
-    Only series that are out of order pay for a comparison sort.
+    Only stretches that are out of order pay for a comparison sort.
     """
-    if len(step) < 2:
+    # Few rows do not rise above the one before: mostly those that a stretch begins with.
+    low = np.flatnonzero(step[1:] <= step[:-1]) + 1
+    wrong = low[(step[low] < step[low - 1]) | (index[low] < index[low - 1])]
+    owner = np.searchsorted(starts, wrong, side="right") - 1
+    is_mixed = np.zeros(len(starts), np.bool_)
+    is_mixed[owner[starts[owner] != wrong]] = True
+    if not is_mixed.any():
         return None
-    later = (step[1:] > step[:-1]) | ((step[1:] == step[:-1]) & (index[1:] > index[:-1]))
-    wrong = np.flatnonzero(~(later | (codes[1:] != codes[:-1])))
-    if not len(wrong):
-        return None
-    is_mixed = np.zeros(int(codes[-1]) + 1, np.bool_)
-    is_mixed[codes[wrong]] = True
+    codes = np.repeat(np.arange(len(starts)), lengths(starts, len(step)))
     rows = np.flatnonzero(is_mixed[codes])
     order = np.arange(len(step))
     order[rows] = rows[np.lexsort((index[rows], step[rows], codes[rows]))]
@@ -170,13 +171,14 @@ def sort_points(table: pa.Table) -> PointRows:
     dense = np.repeat(code_of_stretch, lengths(begins, n))
     series = begins[order][is_new]
     keys = (run_key[series], series_id[series])
-    order_by_series = stable_order(dense, len(series))
-    if order_by_series is not None:
-        dense, step, index, at, value, kind = (c[order_by_series] for c in (dense, step, index, at, value, kind))
-        text = None if text is None else text.take(pa.array(order_by_series))
-    later = step_order(dense, step, index)
-    if later is not None:
-        step, index, at, value, kind = (column[later] for column in (step, index, at, value, kind))
-        text = None if text is None else text.take(pa.array(later))
-    starts = np.flatnonzero(np.diff(dense, prepend=-1))
+    counts = np.bincount(dense, minlength=len(series))
+    starts = np.cumsum(counts) - counts
+    by_series = stable_order(dense, len(series))
+    if by_series is not None:
+        step, index, at, value, kind = (column[by_series] for column in (step, index, at, value, kind))
+        text = None if text is None else text.take(pa.array(by_series))
+    by_step = step_order(starts, step, index)
+    if by_step is not None:
+        step, index, at, value, kind = (column[by_step] for column in (step, index, at, value, kind))
+        text = None if text is None else text.take(pa.array(by_step))
     return PointRows(starts, *keys, step, index, at, value, kind, text)

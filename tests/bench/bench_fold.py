@@ -20,6 +20,7 @@ import numpy as np
 
 from runstream_consumer.fold import Fold
 from runstream_consumer.maintain import Maintainer
+from runstream_consumer.memory import keep_memory
 from runstream_consumer.source import Record
 from runstream_consumer.store import Store
 from runstream_schemas.codec import decode, encode
@@ -122,6 +123,7 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=244, help="events of 4,096 points a fold")
     parser.add_argument("--kills", type=int, default=0, help="also kill a folding process so often")
     arguments = parser.parse_args()
+    keep_memory()
     values = list(backlog(arguments.points, arguments.series))
     with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as folder:
         for door, events, rounds in (("door one", arguments.events, arguments.rounds), ("door two", 25, 1)):
