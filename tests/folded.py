@@ -83,7 +83,7 @@ def items(events: Iterable[Event], first_position: int = 0, partition: str = "lo
 
 def open_store(folder: Path) -> Store:
     """The history file in ``folder``, for one thread."""
-    return Store.open(folder / "history.duckdb", "journal", "journal:test", n_threads=1)
+    return Store.open(folder / "history.duckdb", "journal", "journal:test")
 
 
 def fold_into(store: Store, fold: Fold, events: Iterable[Event], **options: Any) -> Folded:

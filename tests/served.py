@@ -22,7 +22,7 @@ Fill = Callable[[Sequence[Event]], History]
 def fill(tmp_path: Path) -> Iterator[Fill]:
     """Fold events into a served history, and read it."""
     home = Home(tmp_path / "home").ensure()
-    store = Store.open(home.history_path, "journal", "journal:test", n_threads=1)
+    store = Store.open(home.history_path, "journal", "journal:test")
     fold = Fold(store.load_state())
     server = serve.serve(store.connection, home)
     with connect(home.root) as history:

@@ -159,7 +159,7 @@ def test_tail_of_a_run_that_does_not_respond_says_so_and_ends(
 ) -> None:
     """Of a run that nobody has heard of for two minutes `tail` names the time, and ends with 4."""
     home = Home(home_path).ensure()
-    store = Store.open(home.history_path, "journal", "journal:test", n_threads=1)
+    store = Store.open(home.history_path, "journal", "journal:test")
     fold = Fold(store.load_state())
     heard_ns = time.time_ns() - 120_000_000_000
     created = Created(workspace="default", experiment="letters")

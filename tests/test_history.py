@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from runstream_consumer import serve
+from runstream_consumer import access, serve
 from runstream_consumer.fold import Fold
 from runstream_consumer.history import FilterError, History, StatementFailed, connect
 from runstream_consumer.maintain import Maintainer
@@ -67,7 +68,7 @@ def run_events(place: int, run_id: str, loss: float) -> list[Event]:
 def past(tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
     """A served history of three runs."""
     home = Home(tmp_path_factory.mktemp("history")).ensure()
-    store = Store.open(home.history_path, "journal", "journal:test", n_threads=1)
+    store = Store.open(home.history_path, "journal", "journal:test")
     fold = Fold(store.load_state())
     for place, (run_id, loss) in enumerate(LOSSES.items()):
         fold_into(store, fold, run_events(place, run_id, loss))
@@ -232,7 +233,7 @@ def test_metrics_of_a_run_are_listed_as_logged(past: History) -> None:
 def test_figures_on_a_page_are_those_of_the_view(tmp_path: Path) -> None:
     """Two processes that log without steps count on: the page's last, least and greatest stand at the view's steps."""
     home = Home(tmp_path).ensure()
-    store = Store.open(home.history_path, "journal", f"journal:{home.identity()}", n_threads=1)
+    store = Store.open(home.history_path, "journal", f"journal:{home.identity()}")
     fold = Fold(store.load_state())
     created = Created("default", "exp", None, None, None, None, "host", "user", 7, None)
     for producer, values in (("p1", (5.0, 1.0)), ("p2", (3.0, 9.0, 2.0))):
@@ -376,7 +377,7 @@ def test_what_was_logged_as_nan_stays_nan(tmp_path: Path) -> None:
     """Values come back bit for bit, -0.0 and integers beyond 2**53 included, in the order of logging."""
     values = [-0.0, math.nan, -math.inf, 2**53 + 1, 2**70, True, None, "text", 1, 1.0]
     series = (Series(0, "mix", None, "scalar", ""),)
-    store = Store.open(tmp_path / "history.duckdb", "journal", "journal:test", n_threads=1)
+    store = Store.open(tmp_path / "history.duckdb", "journal", "journal:test")
     fold = Fold(store.load_state())
     event: MetricEvent = metric_event([(0, None, value) for value in values], series, run_id="r")
     fold_into(store, fold, [event, changed("r", 0, START_NS, Heartbeat())])
@@ -387,3 +388,12 @@ def test_what_was_logged_as_nan_stays_nan(tmp_path: Path) -> None:
     store.close()
 
     assert [repr(value) for value in found] == [repr(value) for value in values]
+
+
+def test_a_slow_statement_draws_nothing_into_the_answer(tmp_path: Path) -> None:
+    """DuckDB's bar for statements of two seconds is off, both where a history is written and where it is read."""
+    asks = "SELECT current_setting('enable_progress_bar')"
+    store = Store.open(tmp_path / "history.duckdb", "journal", "journal:test")
+    with store.connection.cursor() as writing, access._instance(os.getpid()).cursor() as reading:
+        assert [cursor.execute(asks).fetchall() for cursor in (writing, reading)] == [[(False,)], [(False,)]]
+    store.close()

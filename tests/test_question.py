@@ -30,7 +30,7 @@ def past(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[History]:
         with connect(home.root) as history:
             yield history
         return
-    store = Store.open(home.history_path, "journal", "journal:test", n_threads=1)
+    store = Store.open(home.history_path, "journal", "journal:test")
     server = serve.serve(store.connection, home)
     with connect(home.root) as history:
         yield history

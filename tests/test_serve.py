@@ -36,7 +36,7 @@ def home(tmp_path: Path) -> Home:
 @pytest.fixture
 def store(home: Home) -> Iterator[Store]:
     """The home's history, open for writing."""
-    opened = Store.open(home.history_path, "journal", "journal:test", n_threads=1)
+    opened = Store.open(home.history_path, "journal", "journal:test")
     yield opened
     opened.close()
 

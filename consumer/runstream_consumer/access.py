@@ -273,6 +273,8 @@ def _result() -> str:
 def _instance(_pid: int) -> duckdb.DuckDBPyConnection:
     """The in-memory database of this process through which histories are read; a forked child makes its own."""
     connection = duckdb.connect(":memory:")
+    # Else a statement of two seconds draws one on standard output, in the middle of an answer in JSON too.
+    connection.execute("SET enable_progress_bar = false")
     load_extensions(connection)
     # Where nobody serves, each history is attached under another name, and a statement need not name it.
     permission.install(connection, "history")

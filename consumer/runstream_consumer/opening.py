@@ -19,6 +19,9 @@ from runstream_schemas.home import network_filesystem
 TABLES_VERSION = 2
 STORAGE_VERSION = "v1.5.0"
 MEMORY_LIMIT = "1GB"
+THREADS = 1
+"""A statement takes one core, whoever asks. With a second one DuckDB's Python client waits in a busy loop for what that
+thread does: commits and charts took half as much CPU again, and on a busy machine longer."""
 WAL_CHECKPOINT = "64MB"
 """With DuckDB's 16 MB live points are written to the file several times before they are sealed: 1.1 us CPU, not 0.9."""
 BLOCK_BYTES = 64 << 10
@@ -40,7 +43,7 @@ _ENVIRONMENT = re.compile(
 
 
 def open_file(
-    path: Path, source_kind: str, source_identity: str, may_rebuild: bool, n_threads: int
+    path: Path, source_kind: str, source_identity: str, may_rebuild: bool
 ) -> tuple[duckdb.DuckDBPyConnection, list[str]]:
     """Open or make the file; see ``Store.open``. Also returns notes on what had to be done."""
     notes: list[str] = []
@@ -51,14 +54,14 @@ def open_file(
             str(path.parent),
             f"{path.name} cannot lie on a network file system ({network}); choose a folder on a local disk",
         )
-    connection = _connect_or_set_aside(path, n_threads, notes)
+    connection = _connect_or_set_aside(path, notes)
     try:
         facts = read_facts(connection)
         if facts and int(facts["tables_version"] or 0) < TABLES_VERSION and may_rebuild:
             connection.close()
             aside = set_aside(path)
             notes.append(f"{path} has older tables: it is kept as {aside.name} and rebuilt from the log")
-            connection = _connect(path, n_threads)
+            connection = _connect(path)
             facts = {}
         if facts:
             _check(path, facts, source_kind, source_identity)
@@ -147,9 +150,9 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _connect_or_set_aside(path: Path, n_threads: int, notes: list[str]) -> duckdb.DuckDBPyConnection:
+def _connect_or_set_aside(path: Path, notes: list[str]) -> duckdb.DuckDBPyConnection:
     try:
-        return _connect(path, n_threads)
+        return _connect(path)
     except duckdb.Error as error:
         _raise_unless_damaged(path, error)
         cause = str(error).splitlines()[0]
@@ -158,7 +161,7 @@ def _connect_or_set_aside(path: Path, n_threads: int, notes: list[str]) -> duckd
         kept = wal.with_name(f"{wal.name}.aside-{time.time_ns()}")
         wal.rename(kept)
         try:
-            connection = _connect(path, n_threads)
+            connection = _connect(path)
         except duckdb.Error as error:
             _raise_unless_damaged(path, error)
         else:
@@ -168,20 +171,23 @@ def _connect_or_set_aside(path: Path, n_threads: int, notes: list[str]) -> duckd
             )
             return connection
     notes.append(_set_aside(path, cause))
-    return _connect(path, n_threads)
+    return _connect(path)
 
 
-def _connect(path: Path, n_threads: int) -> duckdb.DuckDBPyConnection:
+def _connect(path: Path) -> duckdb.DuckDBPyConnection:
     path.parent.mkdir(parents=True, exist_ok=True)
     settings: dict[str, str | bool | int | float | list[str]] = {
         "storage_compatibility_version": STORAGE_VERSION,
-        "threads": n_threads,
+        "threads": THREADS,
         "memory_limit": MEMORY_LIMIT,
         "wal_autocheckpoint": WAL_CHECKPOINT,
         "default_block_size": BLOCK_BYTES,
         "write_buffer_row_group_count": WRITE_BUFFER,
     }
-    return duckdb.connect(str(path), config=settings)
+    connection = duckdb.connect(str(path), config=settings)
+    # DuckDB draws one on standard output for whatever takes two seconds, also where nobody looks.
+    connection.execute("SET enable_progress_bar = false")
+    return connection
 
 
 def _raise_unless_damaged(path: Path, error: duckdb.Error) -> None:

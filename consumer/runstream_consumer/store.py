@@ -86,9 +86,7 @@ class Store:
         self._unknown: CommitUnknown | None = None
 
     @classmethod
-    def open(
-        cls, path: Path, source_kind: str, source_identity: str, *, may_rebuild: bool = True, n_threads: int = 2
-    ) -> "Store":
+    def open(cls, path: Path, source_kind: str, source_identity: str, *, may_rebuild: bool = True) -> "Store":
         """Open the file at ``path``, making it if there is none.
 
         A file that does not open, or has older tables, is set aside and a fresh one is made, to be filled from the
@@ -101,14 +99,14 @@ class Store:
             StoreVersion: a newer runstream wrote it, or an older one and ``may_rebuild`` is False.
             StoreUnopenable: the system does not let us (permission, memory, disk space).
         """
-        connection, notes = opening.open_file(path, source_kind, source_identity, may_rebuild, n_threads)
+        connection, notes = opening.open_file(path, source_kind, source_identity, may_rebuild)
         try:
             return cls(connection, path, notes)
         except duckdb.Error as error:
             # DuckDB opens a file whose tables are damaged; reading what the fold needs finds it out.
             connection.close()
             notes.append(opening.set_aside_damaged(path, error))
-        connection, more = opening.open_file(path, source_kind, source_identity, may_rebuild, n_threads)
+        connection, more = opening.open_file(path, source_kind, source_identity, may_rebuild)
         return cls(connection, path, [*notes, *more])
 
     def positions(self) -> dict[str, Position]:

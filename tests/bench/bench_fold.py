@@ -76,7 +76,7 @@ def fold_all(values: Sequence[bytes], n_points: int, events_a_fold: int, folder:
     """Fold ``values`` into a fresh file in ``folder``."""
     path = folder / "history.duckdb"
     path.unlink(missing_ok=True)
-    store = Store.open(path, "journal", "journal:bench", n_threads=1)
+    store = Store.open(path, "journal", "journal:bench")
     fold = Fold(store.load_state())
     maintainer = Maintainer(store, fold)
     decode_s = fold_s = commit_s = 0.0
