@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from runstream_consumer.history import MetricInfo, RunRow, Watermark
-from runstream_dashboard import address, formats, frames, groups, live, palette, tables
+from runstream_dashboard import address, formats, frames, groups, live, palette, run_names, tables
 from runstream_dashboard.server import web_path
 
 # Charts sent before the browser has told what it sees: three rows of four.
@@ -91,10 +91,11 @@ class Viewer:
 def describe_runs(rows: Sequence[RunRow]) -> list[dict[str, Any]]:
     """Return the runs as the grid's script takes them: name, colour, dash, status."""
     colours = [tables.colour_of(row) for row in rows]
+    called = run_names.among(rows)
     return [
         {
             "id": row.run_id,
-            "name": row.display_name or row.run_id,
+            "name": called[row.run_id],
             "color": colour,
             "dash": dash,
             "status": row.status,

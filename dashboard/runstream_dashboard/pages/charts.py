@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from runstream_consumer.history import FilterError, RunRow
-from runstream_dashboard import address, formats, grid, heading, live, states
+from runstream_dashboard import address, formats, grid, heading, live, run_names, states
 
 DEFAULT_RUNS = 5
 _OFFERED = 20
@@ -62,14 +62,14 @@ def _picked(text: str, chosen: tuple[str, ...]) -> list[str]:
     kept: dict[str, str] = {
         run_id: name for run_id, name in st.session_state.get("add-picked", {}).items() if run_id not in chosen
     }
-    names = {row.run_id: row.display_name or row.run_id for row in rows if row.run_id not in chosen}
-    names |= {run_id: name for run_id, name in kept.items() if run_id not in names}
+    called = {run_id: name for run_id, name in run_names.among(rows).items() if run_id not in chosen}
+    called |= {run_id: name for run_id, name in kept.items() if run_id not in called}
     # Other options are another widget, which begins with what it is given.
     picked = st.pills(
-        "Runs", list(names), default=list(kept), format_func=lambda run_id: formats.plain(names[run_id]),
+        "Runs", list(called), default=list(kept), format_func=lambda run_id: formats.plain(called[run_id]),
         selection_mode="multi", key=f"add-{hash((text, tuple(chosen)))}",
     )  # fmt: skip
-    st.session_state["add-picked"] = {run_id: names[run_id] for run_id in picked}
+    st.session_state["add-picked"] = {run_id: called[run_id] for run_id in picked}
     return picked
 
 

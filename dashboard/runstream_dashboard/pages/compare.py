@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from runstream_consumer.history import MetricInfo, RunRow
-from runstream_dashboard import address, differences, grid, heading, live, states, style, tables
+from runstream_dashboard import address, differences, grid, heading, live, run_names, states, style, tables
 from runstream_dashboard.pages import compare_images, compare_scatter, compare_text, named
 
 TABS = ("Differences", "Text", "Scatter", "Curves", "Images")
@@ -22,7 +22,7 @@ def _chosen() -> tuple[str, ...]:
 
 
 def _differences(rows: list[RunRow], metrics: list[MetricInfo]) -> None:
-    names = {row.run_id: row.display_name or row.run_id for row in rows}
+    called = run_names.among(rows)
     only, which, base, find = st.columns([1, 1, 1.4, 1.4], vertical_alignment="center")
     differ = only.toggle("Only differences", value=True, key="differ", bind="query-params")
     stat = which.selectbox(
@@ -30,7 +30,7 @@ def _differences(rows: list[RunRow], metrics: list[MetricInfo]) -> None:
         label_visibility="collapsed",
     )  # fmt: skip
     baseline = base.selectbox(
-        "Baseline", list(names), key="base", format_func=lambda run_id: f"Baseline: {names[run_id]}",
+        "Baseline", list(called), key="base", format_func=lambda run_id: f"Baseline: {called[run_id]}",
         bind="query-params", label_visibility="collapsed",
     )  # fmt: skip
     text = find.text_input(
@@ -48,7 +48,7 @@ def _differences(rows: list[RunRow], metrics: list[MetricInfo]) -> None:
         tables.difference_table(lines, shown).style.apply(
             lambda _: tables.difference_style(lines, shown, at, dark), axis=None
         ),
-        column_config={row.run_id: st.column_config.TextColumn(tables.head(row)) for row in shown},
+        column_config={row.run_id: st.column_config.TextColumn(called[row.run_id]) for row in shown},
         hide_index=True,
         row_height=_ROW_PX,
         height=min(640, _ROW_PX * (len(lines) + 2) + 3),
