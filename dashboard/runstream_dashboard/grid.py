@@ -139,8 +139,9 @@ def describe_metrics(metrics: Sequence[MetricInfo], live_ids: frozenset[str] = f
         # A single value is told, not drawn; a live run's first point is the start of a curve.
         if metric.n_numeric and (metric.n > 1 or metric.run_id in live_ids):
             chart["kind"] = "line"
-        last = metric.last_text if metric.last_text is not None else formats.number(metric.last_value)
-        chart["values"].append([metric.run_id, last])
+        text = metric.last_text if metric.last_text is not None else formats.number(metric.last_value)
+        value = metric.last_value if metric.last_text is None and formats.finite(metric.last_value) else None
+        chart["values"].append([metric.run_id, text, value])
     for chart in found.values():
         if chart["kind"] == "line":
             chart["values"] = []
