@@ -49,6 +49,25 @@ def test_differences_find_their_key_value_and_baseline_in_the_address(view: View
     expect(page.get_by_role("combobox", name="Metrics")).to_have_value("Least values")
 
 
+def test_without_runs_the_newest_are_offered(view: View) -> None:
+    """The page without runs in its address compares the newest experiment's by one click, and more are added there."""
+    ids = []
+    for name in ("older", "newer", "newest"):
+        with start(name, "offered") as run:
+            run.log("loss", 0.5)
+        ids.append(run.id)
+    page = view.open("/compare")
+    page.get_by_role("button", name="Compare the newest of offered").click()
+    page.get_by_text("Compare 3 runs").wait_for()
+
+    page = view.open(f"/compare?runs={ids[0]}")
+    page.get_by_role("button", name="Add runs").click()
+    page.get_by_role("button", name="newest", exact=True).click()
+    page.get_by_role("button", name="Compare them").click()
+    page.get_by_text("Compare 2 runs").wait_for()
+    assert ids[2] in page.url
+
+
 def test_texts_of_two_runs_stand_beside_each_other(view: View, keep: Keep, tmp_path: Path) -> None:
     """Parameters come first; a file that both have uploaded is read and compared line by line."""
     runs = []

@@ -182,7 +182,9 @@ def test_large_charts_live_in_the_address(view: View) -> None:
     linked = view.open(f"/charts?runs={run.id}&large=1")
     large = drawn(linked).locator("canvas").bounding_box()
     expect(linked.get_by_test_id("rs-large")).to_have_attribute("aria-pressed", "true")
-    assert small and large and large["height"] > small["height"]
+    assert small is not None
+    assert large is not None
+    assert large["height"] > small["height"]
 
 
 def test_a_link_opens_a_chart_in_full(view: View) -> None:

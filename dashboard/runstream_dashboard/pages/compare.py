@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from runstream_consumer.history import MetricInfo, RunRow
-from runstream_dashboard import address, differences, grid, heading, live, run_names, states, style, tables
-from runstream_dashboard.pages import compare_images, compare_scatter, compare_text, named
+from runstream_dashboard import address, differences, formats, grid, heading, live, run_names, states, style, tables
+from runstream_dashboard.pages import choosing, compare_images, compare_scatter, compare_text, named
 
 TABS = ("Differences", "Text", "Scatter", "Curves", "Images")
 MAX_SIDE_BY_SIDE = 20
@@ -78,16 +78,30 @@ def _tab(name: str, run_ids: tuple[str, ...]) -> None:
     _DRAW[name](live.run_rows(when, run_ids), live.metric_list(when, run_ids))
 
 
+def _nothing_chosen() -> None:
+    """Tell how runs are compared, and offer the newest ones."""
+    heading.show("Compare")
+    rows = choosing.newest()
+    if not rows:
+        states.no_runs()
+        return
+    st.info("Check two or more runs on the Runs page, then press Compare.", icon=":material/compare_arrows:")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if st.button(f"Compare the newest of {formats.plain(rows[0].experiment)}", icon=":material/compare_arrows:"):
+            st.query_params["runs"] = address.join([row.run_id for row in rows])
+            st.rerun()
+        st.page_link(named("runs"), label="Choose runs", icon=":material/table_rows:")
+
+
 def _page() -> None:
     run_ids = _chosen()
     if not run_ids:
-        heading.show("Compare")
-        st.info("Check two or more runs on the Runs page, then press Compare.", icon=":material/compare_arrows:")
-        st.page_link(named("runs"), label="Choose runs", icon=":material/table_rows:")
+        _nothing_chosen()
         return
     rows = live.run_rows(live.slow(live.watermark()), run_ids)
     ticking = live.any_live(rows)
     with heading.show(f"Compare {len(rows)} run{'' if len(rows) == 1 else 's'}", ticking):
+        choosing.add(run_ids, "Compare them")
         if st.button("Plot", icon=":material/show_chart:"):
             st.switch_page(named("charts"), query_params={"runs": address.join(run_ids)})
     found = tuple(row.run_id for row in rows)
