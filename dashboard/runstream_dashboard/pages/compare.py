@@ -6,9 +6,9 @@ import streamlit as st
 
 from runstream_consumer.history import MetricInfo, RunRow
 from runstream_dashboard import address, differences, formats, grid, heading, live, run_names, states, style, tables
-from runstream_dashboard.pages import choosing, compare_images, compare_scatter, compare_text, named
+from runstream_dashboard.pages import choosing, compare_images, compare_parallel, compare_scatter, compare_text, named
 
-TABS = ("Differences", "Text", "Scatter", "Curves", "Images")
+TABS = ("Differences", "Text", "Scatter", "Parallel", "Curves", "Images")
 MAX_SIDE_BY_SIDE = 20
 _ROW_PX = 34
 _STATS: dict[differences.Stat, str] = {"last": "Last values", "least": "Least values", "greatest": "Greatest values"}
@@ -68,6 +68,7 @@ _DRAW = {
     "Differences": _differences,
     "Text": compare_text.text,
     "Scatter": compare_scatter.scatter,
+    "Parallel": compare_parallel.lines,
     "Curves": _curves,
     "Images": _images,
 }
