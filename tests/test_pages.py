@@ -179,6 +179,20 @@ def test_a_run_is_copied_to_where_it_is_used(view: View) -> None:
     expect(lines).to_contain_text(f'Run(experiment, "{run.id}")')
 
 
+def test_a_tab_says_what_it_shows(view: View) -> None:
+    """The browser's tab is named after the page; that of a run or of charts after the run, or its experiment."""
+    run = start("in a tab", "tabs")
+    run.complete()
+
+    for path, title in (
+        ("/", "Runs"),
+        ("/sql", "SQL"),
+        (f"/run?run={run.id}", "in a tab"),
+        (f"/charts?runs={run.id}", "tabs"),
+    ):
+        expect(view.open(path)).to_have_title(f"{title} · runstream")
+
+
 def test_a_bad_filter_is_named_and_the_runs_stay(view: View) -> None:
     """A term that means nothing is told under the box; the table is not emptied."""
     start("filtered").complete()

@@ -24,7 +24,7 @@ def test_an_axis_is_what_its_values_are() -> None:
 
 
 def test_settings_stand_left_of_results() -> None:
-    """Settings come first, without where the run came from, then results, the one that says which way is better last."""
+    """Settings come first, without where the run came from, then results, the one that says a way is last."""
     keys = ["metric val/acc", "metric steps", "property lr", "property azureml.git.commit", "tag team", "status"]
 
     assert parallel.first(keys) == ["property lr", "tag team", "metric steps", "metric val/acc"]

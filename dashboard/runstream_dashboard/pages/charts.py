@@ -54,6 +54,7 @@ def _page() -> None:
     if st.query_params.get("runs") is None:
         st.query_params["runs"] = address.join(chosen)
     ticking = live.any_live(rows)
+    heading.name_tab(_title(rows))
     with heading.show(_title(rows), ticking):
         choosing.add(chosen, "Plot them")
         if not ticking:

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from runstream_consumer.history import MetricInfo, RunRow
-from runstream_dashboard import formats, grid, heading, live, states, style, tables
+from runstream_dashboard import formats, grid, heading, live, run_names, states, style, tables
 from runstream_dashboard.pages import cells, named, run_family, run_files, run_forms, run_head, run_logs, run_models
 
 N_KEY_CHARTS = 4
@@ -104,6 +104,7 @@ def _page() -> None:
             st.info("A click on a run's name in the list of runs opens it here.", icon=":material/table_rows:")
         st.page_link(named("runs"), label="All runs", icon=":material/arrow_back:")
         return
+    heading.name_tab(run_names.of(rows[0]))
     ticking = live.any_live(rows)
     states.renewed(run_head.draw, HEAD_S if ticking else None)(run_id)
     for name, tab in zip(TABS, st.tabs(TABS, key="tab", on_change="rerun", bind="query-params"), strict=True):
