@@ -31,7 +31,8 @@ def run(serve: bool, port: int | None = None, may_open_browser: bool = True) -> 
         0, or the exit code of consumer and dashboard when they failed.
     """
     home = Path(os.environ.setdefault("RUNSTREAM_HOME", str(DEFAULT_HOME.absolute())))
-    print(f"home: {home}")
+    if not serve:
+        print(f"home: {home}")
     # As Ctrl-C: the child is ended in order, not left behind.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     server = _started(_command(port, may_open_browser)) if serve else _reader()
@@ -87,7 +88,7 @@ def _train(serve: bool) -> None:
     where = f"  {best.get_portal_url()}" if serve else ""
     print(f"best run: {best.display_name}, alpha {alpha:.2f}, mse {mse:.2f}{where}", flush=True)
     if serve and (url := _dashboard()):
-        print(f"three networks train now; their curves grow at {url}/charts", flush=True)
+        print(f"three networks train now; their curves grow at {url}/charts?smooth=0.8", flush=True)
     for network in digits.train(workspace):
         metrics = network.get_metrics()
         accuracy = metrics["test/accuracy"]
