@@ -17,7 +17,7 @@ SNIPPET = """from runstream import Experiment, Workspace
 
 with Experiment(Workspace(), "first").start_logging() as run:
     for step in range(1000):
-        run.log("loss", 1 / (step + 1), step=step)"""
+        run.log("loss", 0.99**step, step=step)"""
 RETRY_S = 2.0
 NOT_OURS = (
     "Its file is not one that this version reads. Nothing is lost: the history is made from the event log. "
