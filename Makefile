@@ -21,6 +21,7 @@ install: $(INSTALLED)
 
 # The second pip call runs hatch_build.py, which brings uPlot from npm.
 $(INSTALLED): requirements.lock pyproject.toml hatch_build.py dashboard/package-lock.json | python
+	@echo "Installing into .venv, once: this takes a few minutes, and pip is silent meanwhile."
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .

@@ -26,6 +26,7 @@ def views(draw: st.DrawFn) -> View:
         log=draw(st.booleans()),
         logs=draw(_NAMES),
         clip=draw(st.booleans()),
+        large=draw(st.booleans()),
         zoom=draw(st.none() | st.just((low, high))),
         hide=draw(_NAMES),
         fold=draw(_NAMES),

@@ -7,6 +7,7 @@ import io
 import json
 import math
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -84,6 +85,45 @@ def test_wrong_arguments_end_with_two() -> None:
         main(["runs", "--no-such-option"])
 
     assert ended.value.code == exits.USAGE
+
+
+def test_a_misspelt_command_is_told_with_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    """A word that is no command ends with 2 and one line: the command that was meant, or how to list them."""
+    assert [main(["rnus"]), main(["--home", "x", "frobnicate"])] == [exits.USAGE] * 2
+
+    near, far = capsys.readouterr().err.splitlines()
+    assert "did you mean `runstream runs`?" in near
+    assert "`runstream --help` lists them" in far
+
+
+def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    """`runstream` alone ends with 2, and lists the commands on standard error."""
+    with pytest.raises(SystemExit) as ended:
+        main([])
+
+    assert ended.value.code == exits.USAGE
+    assert "Start the consumer and the dashboard" in capsys.readouterr().err
+
+
+def test_the_version_is_told_as_other_programs_do(capsys: pytest.CaptureFixture[str]) -> None:
+    """`runstream --version` prints one line and ends with 0."""
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+
+    assert ended.value.code == exits.OK
+    assert re.fullmatch(r"runstream \d+\.\d+\.\d+\n", capsys.readouterr().out)
+
+
+def test_the_home_may_be_named_before_and_behind_a_command() -> None:
+    """--home counts on either side of the command, the one behind it more; without it the variable decides."""
+    asked = [
+        ["--home", "a", "runs"],
+        ["runs", "--home", "b"],
+        ["--home", "a", "topics", "check", "--home", "b"],
+        ["runs"],
+    ]
+
+    assert [parser.parse(words).home for words in asked] == [Path("a"), Path("b"), Path("b"), None]
 
 
 @pytest.mark.parametrize(

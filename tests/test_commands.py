@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import math
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
@@ -100,6 +102,40 @@ def test_an_empty_list_says_where_it_looked(run: Run, home_path: Path, capsys: p
     assert main(["runs", "--experiment", "none"]) == exits.OK
     assert f"no run of {home_path} matches" in capsys.readouterr().err
     assert output(capsys, "runs", "--experiment", "none", "--json") == "[]\n"
+
+
+def test_the_filter_of_the_help_finds_something(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    """The filter that `runs --help` shows is one: it parses, and finds a run that has such a metric and tag."""
+    run.log("val/loss", 0.3)
+    run.complete()
+    with pytest.raises(SystemExit):
+        main(["runs", "--help"])
+    [line] = [line for line in capsys.readouterr().out.splitlines() if line.startswith("`runstream runs")]
+
+    rows = json.loads(output(capsys, *shlex.split(line.strip("`"))[1:], "--json"))
+
+    assert [row["run_id"] for row in rows] == [run.id]
+
+
+def test_a_run_is_found_by_its_name(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    """`show` takes the name of a run where only one has it; where several do it ends with 2 and lists their ids."""
+    assert run.id in output(capsys, "show", "first")
+
+    with Experiment(Workspace(), "letters").start_logging(display_name="first") as other:
+        pass
+    assert main(["show", "first"]) == exits.USAGE
+    assert f"newest first: {other.id}, {run.id}" in capsys.readouterr().err
+
+
+def test_people_read_local_times_and_scripts_exact_ones(
+    run: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The table of runs tells times on this machine's clock to the second, JSON with their offset."""
+    exact = json.loads(output(capsys, "runs", "--json"))[0]["created_at"]
+    at = datetime.fromisoformat(exact)
+
+    assert at.utcoffset() is not None
+    assert f"{at.astimezone():%Y-%m-%d %H:%M:%S} " in output(capsys, "runs")
 
 
 def test_show_takes_the_beginning_of_an_id(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
@@ -194,7 +230,9 @@ def test_sql_writes_what_its_file_name_says(run: Run, tmp_path: Path, capsys: py
     """--output writes Parquet, CSV or JSON by the name's ending, with the same rows; another ending ends with 2."""
     statement = "select step, value from metric where name = 'loss' order by step"
     for ending in ("parquet", "csv", "json"):
-        output(capsys, "sql", statement, "--output", str(tmp_path / f"loss.{ending}"))
+        path = tmp_path / f"loss.{ending}"
+        assert main(["sql", statement, "--output", str(path)]) == exits.OK
+        assert capsys.readouterr().err == f"4 rows in {path}\n"
 
     assert [row[0] for row in duckdb.read_parquet(str(tmp_path / "loss.parquet")).fetchall()] == [0, 1, 2, 3]
     assert (tmp_path / "loss.csv").read_text() == "step,value\n0,0.5\n1,nan\n2,inf\n3,-0.0\n"

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from runstream import Experiment, Workspace
-from tests.browser import Keep, Stack, View, curve, drawn, png
+from tests.browser import Keep, Stack, View, curve, drawn, png, start
 from tests.waiting import until
 
 pytestmark = pytest.mark.browser
@@ -47,6 +47,25 @@ def test_differences_find_their_key_value_and_baseline_in_the_address(view: View
     page.reload()
     expect(page.get_by_role("textbox", name="Find key")).to_have_value("lr")
     expect(page.get_by_role("combobox", name="Metrics")).to_have_value("Least values")
+
+
+def test_without_runs_the_newest_are_offered(view: View) -> None:
+    """The page without runs in its address compares the newest experiment's by one click, and more are added there."""
+    ids = []
+    for name in ("older", "newer", "newest"):
+        with start(name, "offered") as run:
+            run.log("loss", 0.5)
+        ids.append(run.id)
+    page = view.open("/compare")
+    page.get_by_role("button", name="Compare the newest of offered").click()
+    page.get_by_text("Compare 3 runs").wait_for()
+
+    page = view.open(f"/compare?runs={ids[0]}")
+    page.get_by_role("button", name="Add runs").click()
+    page.get_by_role("button", name="newest", exact=True).click()
+    page.get_by_role("button", name="Compare them").click()
+    page.get_by_text("Compare 2 runs").wait_for()
+    assert ids[2] in page.url
 
 
 def test_texts_of_two_runs_stand_beside_each_other(view: View, keep: Keep, tmp_path: Path) -> None:
@@ -120,6 +139,20 @@ def test_dots_are_coloured_by_what_a_link_says(view: View, keep: Keep) -> None:
     page.get_by_role("option", name="of the run").click()
     page.get_by_text("the compared ones in colour").wait_for()
     page.wait_for_url(lambda url: "scolour" not in url)
+
+
+def test_settings_and_results_are_lines_through_axes(view: View, keep: Keep) -> None:
+    """What differs is drawn from the setting to the result, the other runs of the experiment too; axes are chosen."""
+    runs = sweep("parallel", (0.1, 0.2, 0.3))
+    page = view.open(f"/compare?runs={runs[0]},{runs[2]}&tab=Parallel")
+    page.get_by_text("3 runs of parallel have all of these").wait_for()
+    expect(page.get_by_test_id("stEChartsChart").locator("canvas").first).to_be_visible()
+    axes = page.get_by_test_id("stMultiSelect")
+    expect(axes).to_contain_text("property lr")
+    expect(axes).to_contain_text("metric val/accuracy")
+    keep(page, "compare-parallel")
+    page.get_by_text("Colour by the last").click()
+    page.wait_for_url(lambda url: "plast=true" in url)
 
 
 def test_pictures_of_runs_stand_side_by_side(view: View, keep: Keep, tmp_path: Path) -> None:

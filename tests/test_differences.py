@@ -124,9 +124,9 @@ def test_cells_unlike_the_baseline_are_tinted_and_the_best_is_bold() -> None:
 
 def test_the_runs_table_keeps_the_chosen_columns_in_order() -> None:
     """Columns are named by kind and name; a run without a value has an empty cell."""
-    table = tables.run_table(ROWS, ["property:lr", "run:status", "metric:loss"], {"a": [1.0, 2.0]}, NOW, dark=False)
+    table = tables.run_table(ROWS, ["property:lr", "run:status", "metric:loss"], {"a": [1.0, 2.0]}, dark=False)
     assert list(table.columns) == ["dot", "name", "property:lr", "run:status", "spark", "metric:loss"]
-    assert table["property:lr"].tolist() == ["0.1", "0.01"]
+    assert table["property:lr"].tolist() == [0.1, 0.01]
     assert table["metric:loss"].isna().all()
 
 

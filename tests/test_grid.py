@@ -187,9 +187,25 @@ def test_a_single_value_and_text_are_cards(view: View) -> None:
         run.log("phase", "warm-up")
         run.log("phase", "cosine")
     page = view.open(f"/charts?runs={run.id}")
-    expect(page.locator(f'{CHART}[data-metric="once"] .values')).to_have_text("0.25")
-    expect(page.locator(f'{CHART}[data-metric="phase"] .values')).to_have_text("cosine")
+    expect(page.locator(f'{CHART}[data-metric="once"] .value')).to_have_text("0.25")
+    expect(page.locator(f'{CHART}[data-metric="phase"] .value')).to_have_text("cosine")
     assert points(page, "once") == 1
+
+
+def test_single_values_of_several_runs_are_compared(view: View) -> None:
+    """A card names each run beside its value, with a bar as long as the value; a run that is hidden leaves it."""
+    ids = []
+    for name, value in (("small", 1.0), ("great", 4.0)):
+        with start(name) as run:
+            run.log("score", value)
+        ids.append(run.id)
+    page = view.open(f"/charts?runs={','.join(ids)}")
+    rows = page.locator(f'{CHART}[data-metric="score"] .values div')
+
+    expect(rows).to_have_text(["small1", "great4"])
+    assert rows.evaluate_all("all => all.map(one => one.style.getPropertyValue('--share'))") == ["25%", "100%"]
+    page.locator(f'[data-testid="rs-run"][data-run="{ids[0]}"]').click()
+    expect(rows).to_have_text(["great4"])
 
 
 def test_the_first_point_of_a_running_run_is_a_chart(view: View) -> None:
@@ -200,7 +216,7 @@ def test_the_first_point_of_a_running_run_is_a_chart(view: View) -> None:
         assert points(page, "once") == 1
         expect(page.locator(f'{CHART}[data-metric="once"] canvas')).to_have_count(1)
         expect(page.get_by_test_id("rs-smooth")).to_be_disabled()
-    expect(page.locator(f'{CHART}[data-metric="once"] .values')).to_have_text("0.25")
+    expect(page.locator(f'{CHART}[data-metric="once"] .value')).to_have_text("0.25")
 
 
 def test_a_grid_that_comes_back_is_whole_again(view: View) -> None:

@@ -154,6 +154,39 @@ def test_a_chart_is_shown_as_a_table(view: View, keep: Keep, tmp_path: Path) -> 
         page.get_by_test_id("rs-table").wait_for(state="hidden")
 
 
+def test_keys_open_the_chart_under_the_pointer(view: View) -> None:
+    """`f` and `t` need no click first: they are of the chart that is pointed at; `f` again puts it back."""
+    with start("pointed") as run:
+        curve(run)
+    page = view.open(f"/charts?runs={run.id}")
+    card = drawn(page)
+    card.hover()
+
+    page.keyboard.press("f")
+    expect(card).to_contain_class("full")
+    page.keyboard.press("f")
+    expect(card).not_to_contain_class("full")
+    page.keyboard.press("t")
+    expect(page.get_by_test_id("rs-table")).to_be_visible()
+
+
+def test_large_charts_live_in_the_address(view: View) -> None:
+    """Charts are made larger by a button and by a link, and say so in the address."""
+    with start("large") as run:
+        curve(run)
+    page = view.open(f"/charts?runs={run.id}")
+    small = drawn(page).locator("canvas").bounding_box()
+    page.get_by_test_id("rs-large").click()
+    page.wait_for_url(lambda url: "large=1" in url)
+
+    linked = view.open(f"/charts?runs={run.id}&large=1")
+    large = drawn(linked).locator("canvas").bounding_box()
+    expect(linked.get_by_test_id("rs-large")).to_have_attribute("aria-pressed", "true")
+    assert small is not None
+    assert large is not None
+    assert large["height"] > small["height"]
+
+
 def test_a_link_opens_a_chart_in_full(view: View) -> None:
     """The full-screen chart is part of the address: a link opens it, Esc closes it and takes it out."""
     with start("in full") as run:

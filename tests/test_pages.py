@@ -136,13 +136,61 @@ def test_chosen_columns_are_kept_by_the_address(view: View) -> None:
     """A link's columns are the ones chosen, in its order; one that is taken away leaves the address."""
     start("columns", "columned").complete()
     page = view.open("/?exp=columned&cols=run:host,run:user,metric:nowhere")
-    page.get_by_text("1–1 of 1 runs").wait_for()
+    page.get_by_text("1–1 of 1 run").wait_for()
     page.get_by_test_id("stPopoverButton").filter(has_text="Columns").click()
     chosen = page.get_by_test_id("stMultiSelect")
     expect(chosen).to_contain_text(re.compile("host.*user.*metric nowhere", re.DOTALL))
     chosen.locator("input").focus()
     page.keyboard.press("Backspace")
     page.wait_for_url(lambda url: "run%3Ahost%2Crun%3Auser" in url and "nowhere" not in url)
+
+
+def test_the_list_of_runs_is_found_by_its_name(view: View) -> None:
+    """`/runs` leads to the list, with the filter that was asked for; what no run matches is not counted from 1 to 0."""
+    start("listed by name").complete()
+    page = view.open("/runs?q=listed")
+    page.get_by_text("1–1 of 1 run.").wait_for()
+
+    page = view.open("/runs?q=nothing-is-called-so")
+    page.get_by_text("No run matches this filter.").wait_for()
+    expect(page.get_by_text("of 0 run")).to_have_count(0)
+
+
+def test_a_run_page_without_a_run_says_how_to_open_one(view: View) -> None:
+    """`/run` alone leads to the list of runs; a run that is not there is named."""
+    page = view.open("/run")
+    page.get_by_text("No run chosen").wait_for()
+
+    page = view.open("/run?run=gone")
+    page.get_by_text("This history has no run gone.").wait_for()
+
+
+def test_a_run_is_copied_to_where_it_is_used(view: View) -> None:
+    """A run without a name is called by its number; its page offers its id, and lines that reach it from elsewhere."""
+    with Experiment(Workspace(), "unnamed").start_logging() as run:
+        run.log("loss", 0.5)
+    page = view.open(f"/run?run={run.id}")
+    page.get_by_role("heading", name="run 1", exact=True).wait_for()
+    page.get_by_role("button", name="Use").click()
+    lines = page.locator(".st-key-rs-use")
+
+    expect(lines.locator("code").first).to_have_text(run.id)
+    expect(lines).to_contain_text(f"runstream show {run.id}")
+    expect(lines).to_contain_text(f'Run(experiment, "{run.id}")')
+
+
+def test_a_tab_says_what_it_shows(view: View) -> None:
+    """The browser's tab is named after the page; that of a run or of charts after the run, or its experiment."""
+    run = start("in a tab", "tabs")
+    run.complete()
+
+    for path, title in (
+        ("/", "Runs"),
+        ("/sql", "SQL"),
+        (f"/run?run={run.id}", "in a tab"),
+        (f"/charts?runs={run.id}", "tabs"),
+    ):
+        expect(view.open(path)).to_have_title(f"{title} · runstream")
 
 
 def test_a_bad_filter_is_named_and_the_runs_stay(view: View) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import math
 
@@ -33,7 +34,7 @@ def test_numbers_are_told_apart(value: float | None, text: str) -> None:
 
 def test_a_column_of_plain_numbers_stays_numbers() -> None:
     """So that it is sorted and aligned as numbers."""
-    shown = tables.run_table([run(0.25), run(None)], ["metric:loss"], {}, NOW, dark=False)
+    shown = tables.run_table([run(0.25), run(None)], ["metric:loss"], {}, dark=False)
 
     assert shown["metric:loss"].dtype == float
 
@@ -41,7 +42,7 @@ def test_a_column_of_plain_numbers_stays_numbers() -> None:
 @pytest.mark.parametrize(("odd", "text"), [(math.nan, "NaN"), (math.inf, "inf"), (-0.0, "-0")])
 def test_a_run_that_diverged_shows_so(odd: float, text: str) -> None:
     """What a numeric column would leave empty, or show as another number, is written out; a missing one stays empty."""
-    shown = tables.run_table([run(odd), run(0.5), run(None)], ["metric:loss"], {}, NOW, dark=False)
+    shown = tables.run_table([run(odd), run(0.5), run(None)], ["metric:loss"], {}, dark=False)
 
     assert shown["metric:loss"].tolist()[:2] == [text, "0.5"]
     assert shown["metric:loss"].isna().tolist() == [False, False, True]
@@ -69,6 +70,82 @@ def test_values_of_a_metric_are_written_out_where_a_table_would_hide_them() -> N
     assert shown["a"].isna().tolist() == [False, False, False, True]
     assert shown["b"].tolist() == [1, 2, 3, 4]
     assert shown["c"].tolist()[:3] == ["1", "x", "True"]
+
+
+def test_settings_come_before_what_was_found_out() -> None:
+    """A run's own properties are apart from git, command and machine, which are told once, not in two SDKs' names."""
+    own, origin = tables.apart(
+        {"azureml.git.commit": "6f2", "lr": "0.1", "mlflow.source.git.commit": "6f2", "runstream.python": "3.11"}
+    )
+
+    assert own == {"lr": "0.1"}
+    assert origin == {"azureml.git.commit": "6f2", "runstream.python": "3.11"}
+    assert tables.apart({"mlflow.source.git.commit": "6f2"})[1] == {"mlflow.source.git.commit": "6f2"}
+
+
+@pytest.mark.parametrize(
+    ("texts", "shown"),
+    [
+        (["10", "9", None], [10.0, 9.0, None]),
+        (["0.001", "1e-5", "-2"], [0.001, 1e-5, -2.0]),
+        (["1.10", "1.9"], ["1.10", "1.9"]),
+        (["007"], ["007"]),
+        (["adam", "1"], ["adam", "1"]),
+        (["nan"], ["nan"]),
+        ([None], [None]),
+    ],
+)
+def test_a_setting_that_is_a_number_sorts_as_one(texts: list[str | None], shown: list[object]) -> None:
+    """A column of properties holds numbers where each is written as a number is; anything else stays as it was set."""
+    rows = [dataclasses.replace(run(None), properties={} if text is None else {"lr": text}) for text in texts]
+
+    assert [
+        None if value != value else value for value in tables.run_table(rows, ["property:lr"], {}, False)["property:lr"]
+    ] == shown
+
+
+@pytest.mark.parametrize(
+    ("values", "form"),
+    [
+        ([12_345_678, 3], "localized"),
+        ([0.95, 3369.1], "%.4g"),
+        ([3.4e-9, 0.1, math.nan, None], "%.4g"),
+        ([123_456.7, 3.0], "localized"),
+        ([123_456.7, 1e-5], "%.6g"),
+        ([1e300], "%.4g"),
+        ([], "localized"),
+    ],
+)
+def test_no_number_of_a_column_is_falsified(values: list[float | None], form: str) -> None:
+    """Counts are shown whole, small numbers to four digits: 12,345,678 steps are not 12350000."""
+    assert formats.column_of(values) == form
+
+
+def test_times_and_lengths_sort_as_such() -> None:
+    """The list of runs holds times as times and durations as durations: a click on their heads sorts them so."""
+    table = tables.run_table([run(None)], ["run:started", "run:duration"], {}, dark=False)
+
+    assert table["run:started"].tolist() == [NOW]
+    assert table["run:duration"].tolist() == [dt.timedelta(seconds=1)]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(0.0362, "36 ms"), (40.7091, "41 s"), (95.2, "95 s"), (4195.0, "70 min"), (90_100.0, "25 h"), (-1.0, "0 s")],
+)
+def test_a_length_of_time_is_told_to_what_matters_of_it(seconds: float, shown: str) -> None:
+    """Milliseconds are told below a second, seconds below an hour, minutes below a day."""
+    size, unit = shown.split()
+    a_unit_s = {"ms": 0.001, "s": 1, "min": 60, "h": 3600}[unit]
+
+    assert formats.rounded(seconds) == dt.timedelta(seconds=int(size) * a_unit_s)
+
+
+def test_a_time_stands_in_the_zone_of_its_reader() -> None:
+    """A time is written in the given zone, with the zone's name; without one in its own."""
+    assert formats.moment(NOW, dt.timezone(dt.timedelta(hours=9), "KST")) == "02 Jan 2026, 09:00:00 KST"
+    assert formats.moment(NOW) == "02 Jan 2026, 00:00:00 UTC"
+    assert tables.summary(run(None), dt.timezone(dt.timedelta(hours=1), "CET")).count("01:00:00 CET") == 1
 
 
 def test_the_metrics_of_a_run_have_their_curves() -> None:

@@ -193,7 +193,7 @@ def test_the_list_of_runs_leaves_children_and_hidden_runs_out(view: View) -> Non
     hidden.complete()
     hidden.archive()
     page = view.open("/?exp=family")
-    page.get_by_text("1–1 of 1 runs").wait_for()
+    page.get_by_text("1–1 of 1 run").wait_for()
     page.get_by_text("Children", exact=True).click()
     page.get_by_text("1–4 of 4 runs").wait_for()
     page.get_by_text("Archived", exact=True).click()

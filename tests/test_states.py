@@ -73,7 +73,7 @@ def test_a_file_that_cannot_be_used_is_told_with_what_to_do(home: Path, chromium
         keep(page, "history-unusable")
         until(lambda: set_version(home, version), what="a moment when no page looks")
         page.get_by_test_id("stDataFrame").wait_for()
-        page.get_by_text("1–1 of 1 runs").wait_for()
+        page.get_by_text("1–1 of 1 run").wait_for()
 
 
 def test_a_damaged_file_is_rebuilt_under_the_reader(home: Path, chromium: Browser) -> None:
@@ -81,7 +81,7 @@ def test_a_damaged_file_is_rebuilt_under_the_reader(home: Path, chromium: Browse
     (home / "history.duckdb").write_bytes(b"no database" * 4096)
     with dashboard(home, chromium) as view:
         page = view.open("/")
-        page.get_by_text("1–1 of 1 runs").wait_for()
+        page.get_by_text("1–1 of 1 run").wait_for()
     assert list(home.glob("history.duckdb.aside-*"))
 
 
@@ -100,7 +100,7 @@ def test_a_server_that_is_away_is_waited_for(home: Path, chromium: Browser, keep
             stderr=subprocess.DEVNULL,
         )
         try:
-            page.get_by_text("1–1 of 1 runs").wait_for()
+            page.get_by_text("1–1 of 1 run").wait_for()
         finally:
             consumer.terminate()
             consumer.wait()

@@ -43,7 +43,7 @@ def test_children_are_marked_and_counted() -> None:
     """A child without its parent's name before its own; a parent with the number of its children."""
     child = replace(run(1.0), run_id="c", display_name="sweep>alpha 1", parent_run_id="r")
     rows = [run(1.0), child]
-    table = tables.run_table(rows, [], {}, NOW, dark=False)
+    table = tables.run_table(rows, [], {}, dark=False)
 
     family = tables.with_family(table, rows, {"r": 3})
 

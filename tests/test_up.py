@@ -75,13 +75,13 @@ def children(pid: int) -> list[int]:
 
 
 def test_up_prints_one_address_and_ends_in_order(up: Up, tmp_path: Path) -> None:
-    """`up` prints the dashboard's address; a second one prints the same and ends with 0; SIGTERM ends all with 0."""
+    """`up` tells home and address; a second one tells the address and ends with 0; SIGTERM ends all with 0."""
     info = up.served()
     pids = children(up.process.pid)
     second = Up(up.home.root, tmp_path)
     code = second.process.wait(60)
 
-    assert up.said == f"Dashboard: {info.dashboard}\n"
+    assert up.said == f"home: {up.home.root}\nDashboard: {info.dashboard}\n"
     assert (code, second.said) == (0, f"Dashboard: {info.dashboard} (already running)\n")
     assert len(pids) == 2
     assert info.pid in pids
@@ -102,7 +102,7 @@ def test_a_killed_consumer_is_started_again(up: Up) -> None:
     after = until(restarted, timeout_s=120, what="a new consumer")
 
     assert after.dashboard == before.dashboard
-    assert up.said == f"Dashboard: {before.dashboard}\n"
+    assert up.said == f"home: {up.home.root}\nDashboard: {before.dashboard}\n"
 
 
 def test_children_end_with_a_killed_parent(up: Up) -> None:
@@ -134,7 +134,8 @@ def test_up_attaches_to_a_running_consumer(home_path: Path, tmp_path: Path) -> N
         consumer.terminate()
         ended = consumer.wait(60)
 
-    assert beside.said == f"attached to the running consumer (pid {consumer.pid})\nDashboard: {info.dashboard}\n"
+    attached = f"attached to the running consumer (pid {consumer.pid})"
+    assert beside.said == f"home: {home_path}\n{attached}\nDashboard: {info.dashboard}\n"
     assert (n_children, code, ended) == (1, 0, 0)
     assert left is not None
     assert (left.pid, left.dashboard) == (consumer.pid, None)

@@ -28,13 +28,9 @@ def cells(text: str) -> list[str]:
 
 
 def written(block: str) -> str:
-    """Return the code that does what the notebooks' `%%writefile PATH` does."""
+    """Return the code that does what the notebooks' `%%writefile PATH` does: it makes no folder."""
     line, _, text = block.partition("\n")
-    path = line.removeprefix(MAGIC)
-    return (
-        f"import pathlib\npathlib.Path({path!r}).parent.mkdir(exist_ok=True)\n"
-        f"pathlib.Path({path!r}).write_text({text!r})\n"
-    )
+    return f"import pathlib\npathlib.Path({line.removeprefix(MAGIC)!r}).write_text({text!r})\n"
 
 
 def run(folder: Path, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:

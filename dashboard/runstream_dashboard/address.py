@@ -39,6 +39,7 @@ class View:
     log: bool = False
     logs: tuple[str, ...] = ()
     clip: bool = True
+    large: bool = False
     zoom: tuple[float, float | None] | None = None
     hide: tuple[str, ...] = ()
     fold: tuple[str, ...] = ()
@@ -62,6 +63,7 @@ class View:
             "log": self.log,
             "logs": list(self.logs),
             "clip": self.clip,
+            "large": self.large,
             "zoom": list(self.zoom) if self.zoom else None,
             "hide": list(self.hide),
             "fold": list(self.fold),
@@ -158,6 +160,7 @@ def view_of(query: Mapping[str, str]) -> View:
         log=query.get("log") == "1",
         logs=split(query.get("logs")),
         clip=query.get("clip") != "0",
+        large=query.get("large") == "1",
         zoom=_zoom(query.get("zoom")),
         hide=split(query.get("hide")),
         fold=split(query.get("fold")),
@@ -179,6 +182,7 @@ def view_from_wire(told: Mapping[str, Any]) -> View:
         log=bool(told.get("log")),
         logs=tuple(told.get("logs", ())),
         clip=bool(told.get("clip", True)),
+        large=bool(told.get("large")),
         hide=tuple(told.get("hide", ())),
         fold=tuple(told.get("fold", ())),
         rail=bool(told.get("rail", True)),
@@ -205,6 +209,7 @@ def query_of(view: View) -> dict[str, str]:
         "log": "1" if view.log else "",
         "logs": join(view.logs),
         "clip": "" if view.clip else "0",
+        "large": "1" if view.large else "",
         "zoom": "",
         "hide": join(view.hide),
         "fold": join(view.fold),
@@ -232,6 +237,7 @@ GRID_NAMES = (
     "log",
     "logs",
     "clip",
+    "large",
     "zoom",
     "hide",
     "fold",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Literal
 
 import streamlit as st
 
 from runstream_consumer.history import Watermark
-from runstream_dashboard import formats, live
+from runstream_dashboard import clock, formats, live
 
 Colour = Literal["green", "orange", "gray", "red"]
 BEHIND_S = 2.0
@@ -26,11 +26,11 @@ class Badge:
     text: str
 
 
-def badge_of(mark: Watermark) -> Badge:
-    """Return the badge for a watermark."""
+def badge_of(mark: Watermark, zone: tzinfo | None = None) -> Badge:
+    """Return the badge for a watermark; times stand in this zone, by default the machine's."""
     complete = f"complete to event {formats.count(mark.n_events)}"
     if mark.state == "stopped":
-        since = _clock(mark.committed_at)
+        since = _clock(mark.committed_at, zone)
         return Badge("Not updating", "red", ":material/pause_circle:", f"the last commit was at {since}")
     if mark.state == "idle":
         return Badge("Idle", "gray", ":material/check_circle:", f"nothing is running · {complete}")
@@ -40,13 +40,13 @@ def badge_of(mark: Watermark) -> Badge:
     return Badge("Live", "green", ":material/sensors:", f"{complete} · {max(0.0, mark.behind_s or 0):.1f} s behind")
 
 
-def _clock(at: datetime | None) -> str:
-    return "an unknown time" if at is None else f"{at.astimezone():%H:%M:%S}"
+def _clock(at: datetime | None, zone: tzinfo | None) -> str:
+    return "an unknown time" if at is None else f"{at.astimezone(zone):%H:%M:%S}"
 
 
 def draw() -> None:
     """Draw the badge as of now."""
-    badge = badge_of(live.watermark())
+    badge = badge_of(live.watermark(), clock.zone())
     with st.container(key="rs-badge"):
         st.markdown(f":{badge.colour}-badge[{badge.icon} {badge.label}]&ensp;:gray[{badge.text}]", width="content")
 

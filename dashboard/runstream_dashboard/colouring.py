@@ -15,7 +15,7 @@ from runstream_dashboard import formats, palette
 MAX_CATEGORIES: Final = 8
 OTHER: Final = "other"
 # A scale whose numbers span more than this is logarithmic: learning rates would else all lie at its lower end.
-_LOG_SPAN: Final = 100.0
+LOG_SPAN: Final = 100.0
 _GREY: Final = "#98a2b3"
 _LEGEND_PX: Final = 140
 
@@ -72,7 +72,7 @@ def colouring(key: str, values: Mapping[str, Value]) -> Colouring:
     if len(distinct) <= MAX_CATEGORIES:
         places: dict[str, float] = {run_id: distinct.index(value) for run_id, value in numbers.items()}
         return Colouring(key, places, shown, tuple(map(formats.number, distinct)), is_ordered=True)
-    is_log = distinct[0] > 0 and distinct[-1] / distinct[0] >= _LOG_SPAN
+    is_log = distinct[0] > 0 and distinct[-1] / distinct[0] >= LOG_SPAN
     scaled = {run_id: math.log10(value) if is_log else value for run_id, value in numbers.items()}
     return Colouring(key, scaled, shown, is_log=is_log)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from runstream_consumer.history import MetricInfo, RunRow
-from runstream_dashboard import figures, formats, palette
+from runstream_dashboard import figures, formats, palette, run_names
 
 # Words that tell which way is better; of any other metric nobody can know.
 _LOWER = frozenset({"loss", "error", "err", "mse", "mae", "rmse", "perplexity", "latency", "wer", "cer", "fid", "nll"})
@@ -170,10 +170,11 @@ def points(
 ) -> list[figures.Point]:
     """Return the runs that have both numbers, as points of a scatter plot."""
     large = set(chosen)
+    called = run_names.among(rows)
     return [
         figures.Point(
             run_id=row.run_id,
-            name=row.display_name or row.run_id,
+            name=called[row.run_id],
             x=numbers[row.run_id][x],
             y=numbers[row.run_id][y],
             colour=palette.colours(dark)[palette.colour_index(row.number)],

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import datetime, timedelta
+from collections.abc import Iterable
+from datetime import datetime, timedelta, tzinfo
 
 _SECOND = 1
 _MINUTE = 60
 _HOUR = 3600
 _DAY = 86400
+_THOUSANDS = 1e4
+_LONG = 1e15
+_TENTH = 0.1
 _MARKUP = re.compile(r"[!-/:-@\[-`{-~]")
 
 
@@ -37,6 +41,20 @@ def count(value: int) -> str:
     return f"{value:,}"
 
 
+def column_of(values: Iterable[float | None]) -> str:
+    """
+    Return the format of a table's column of numbers: none of them is falsified, small ones are told to four digits.
+
+    Four digits alone would show 12,345,678 steps as 12350000.
+    """
+    known = [abs(value) for value in values if value is not None and math.isfinite(value)]
+    if all(value.is_integer() for value in map(float, known)):
+        return "localized" if max(known, default=0) < _LONG else "%.4g"
+    if max(known, default=0) < _THOUSANDS:
+        return "%.4g"
+    return "localized" if min(filter(None, known)) >= _TENTH else "%.6g"
+
+
 def duration(seconds: float | None) -> str:
     """Write a length of time in its two greatest units: 40ms, 42s, 12m 30s, 1h 05m, 3d 04h; an en dash for None."""
     if seconds is None:
@@ -53,6 +71,14 @@ def duration(seconds: float | None) -> str:
     return f"{int(s // _DAY)}d {int(s % _DAY // _HOUR):02d}h"
 
 
+def rounded(seconds: float) -> timedelta:
+    """Return a length of time as a table shows it, to what matters of it: a millisecond, second, minute or hour."""
+    for least, unit in ((_DAY, _HOUR), (_HOUR, _MINUTE), (_SECOND, _SECOND), (0, 1e-3)):
+        if seconds >= least:
+            return timedelta(seconds=round(seconds / unit) * unit)
+    return timedelta()
+
+
 def ago(moment: datetime | None, now: datetime) -> str:
     """Write how long before `now` something was: just now, 4 min ago, 2 h ago, 3 d ago."""
     if moment is None:
@@ -66,9 +92,12 @@ def ago(moment: datetime | None, now: datetime) -> str:
     return "just now"
 
 
-def moment(at: datetime | None) -> str:
-    """Write a time with its zone: 14 Nov 2026, 10:11:03 UTC."""
-    return "–" if at is None else f"{at:%d %b %Y, %H:%M:%S} {at.tzname() or ''}".strip()
+def moment(at: datetime | None, zone: tzinfo | None = None) -> str:
+    """Write a time with its zone, the given one or its own: 14 Nov 2026, 10:11:03 UTC."""
+    if at is None:
+        return "–"
+    shown = at.astimezone(zone) if zone else at
+    return f"{shown:%d %b %Y, %H:%M:%S} {shown.tzname() or ''}".strip()
 
 
 def size(n_bytes: int | None) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from runstream_consumer.history import MetricInfo, RunRow, Watermark
-from runstream_dashboard import address, formats, frames, groups, live, palette, tables
+from runstream_dashboard import address, formats, frames, groups, live, palette, run_names, tables
 from runstream_dashboard.server import web_path
 
 # Charts sent before the browser has told what it sees: three rows of four.
@@ -91,10 +91,11 @@ class Viewer:
 def describe_runs(rows: Sequence[RunRow]) -> list[dict[str, Any]]:
     """Return the runs as the grid's script takes them: name, colour, dash, status."""
     colours = [tables.colour_of(row) for row in rows]
+    called = run_names.among(rows)
     return [
         {
             "id": row.run_id,
-            "name": row.display_name or row.run_id,
+            "name": called[row.run_id],
             "color": colour,
             "dash": dash,
             "status": row.status,
@@ -138,8 +139,9 @@ def describe_metrics(metrics: Sequence[MetricInfo], live_ids: frozenset[str] = f
         # A single value is told, not drawn; a live run's first point is the start of a curve.
         if metric.n_numeric and (metric.n > 1 or metric.run_id in live_ids):
             chart["kind"] = "line"
-        last = metric.last_text if metric.last_text is not None else formats.number(metric.last_value)
-        chart["values"].append([metric.run_id, last])
+        text = metric.last_text if metric.last_text is not None else formats.number(metric.last_value)
+        value = metric.last_value if metric.last_text is None and formats.finite(metric.last_value) else None
+        chart["values"].append([metric.run_id, text, value])
     for chart in found.values():
         if chart["kind"] == "line":
             chart["values"] = []

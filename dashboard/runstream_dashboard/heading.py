@@ -8,6 +8,11 @@ from streamlit.delta_generator import DeltaGenerator
 from runstream_dashboard import badge, formats
 
 
+def name_tab(title: str) -> None:
+    """Name the browser's tab: among several of them each says what it shows."""
+    st.set_page_config(page_title=f"{' '.join(title.split())} · runstream")
+
+
 def show(title: str, ticking: bool | None = True) -> DeltaGenerator:
     """
     Draw title and badge; return the container for buttons at the right.

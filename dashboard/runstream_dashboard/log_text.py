@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import tzinfo
 from typing import Final
 
 from runstream_consumer.history import FoundLines, LogPage, LogStream
@@ -89,11 +90,11 @@ def found_summary(found: FoundLines, wanted: str) -> str:
     return n if len(found.lines) == found.n else f"{n} · the newest {formats.count(len(found.lines))} shown"
 
 
-def summary(stream: LogStream) -> str:
+def summary(stream: LogStream, zone: tzinfo | None = None) -> str:
     """Return how much of a stream there is, and how much of it is shown."""
     n = f"{formats.count(stream.n_lines)} line{'' if stream.n_lines == 1 else 's'}"
     more = f" · the newest {MAX_LINES} shown" if stream.n_lines > MAX_LINES else ""
-    return f"{n}{more} · last written {formats.moment(stream.last_at)}"
+    return f"{n}{more} · last written {formats.moment(stream.last_at, zone)}"
 
 
 def ordered(streams: Sequence[LogStream]) -> list[LogStream]:

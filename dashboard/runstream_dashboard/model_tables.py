@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import tzinfo
 
 import pandas as pd
 
@@ -51,15 +51,15 @@ def _said(family: Family) -> str:
     return "\n".join(parts).lower()
 
 
-def family_table(shown: Sequence[Family], now: datetime) -> pd.DataFrame:
+def family_table(shown: Sequence[Family]) -> pd.DataFrame:
     """Return models as a table, a row each, as of their newest version."""
     table = {
         "Model": [family.name for family in shown],
         "Newest": [family.newest.version for family in shown],
         "Versions": [len(family.versions) for family in shown],
         "Framework": [framework(family.newest) for family in shown],
-        "Size": [formats.size(family.newest.size_bytes) for family in shown],
-        "Registered": [formats.ago(family.newest.created_at, now) for family in shown],
+        "Size": [family.newest.size_bytes for family in shown],
+        "Registered": [family.newest.created_at for family in shown],
         "Tags": [tables.tag_texts(family.newest.tags) for family in shown],
     }
     if len({family.workspace for family in shown}) > 1:
@@ -67,16 +67,16 @@ def family_table(shown: Sequence[Family], now: datetime) -> pd.DataFrame:
     return pd.DataFrame(table)
 
 
-def version_table(family: Family, now: datetime) -> pd.DataFrame:
+def version_table(family: Family) -> pd.DataFrame:
     """Return the versions of a model, the highest first."""
     rows = family.versions
     return pd.DataFrame(
         {
             "Version": [row.version for row in rows],
-            "Registered": [formats.ago(row.created_at, now) for row in rows],
+            "Registered": [row.created_at for row in rows],
             "Framework": [framework(row) for row in rows],
             "Files": [row.n_files for row in rows],
-            "Size": [formats.size(row.size_bytes) for row in rows],
+            "Size": [row.size_bytes for row in rows],
             "Run": [row.run_id or "" for row in rows],
             "Tags": [tables.tag_texts(row.tags) for row in rows],
             "Description": [row.description or "" for row in rows],
@@ -89,7 +89,7 @@ def file_table(files: Sequence[ModelFileRow]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "Path": [file.path for file in files],
-            "Size": [formats.size(file.size_bytes) for file in files],
+            "Size": [file.size_bytes for file in files],
             "Kind": [file.content_type for file in files],
             "SHA-256": [file.sha256[:16] for file in files],
         }
@@ -101,11 +101,11 @@ def framework(row: ModelRow) -> str:
     return " ".join(part for part in (row.framework, row.framework_version) if part)
 
 
-def summary(row: ModelRow) -> str:
+def summary(row: ModelRow, zone: tzinfo | None = None) -> str:
     """Return the facts of a version on one line."""
     parts = [
         row.workspace if row.workspace != "default" else "",
-        f"registered {formats.moment(row.created_at)}",
+        f"registered {formats.moment(row.created_at, zone)}",
         framework(row),
         f"{formats.count(row.n_files)} file{'' if row.n_files == 1 else 's'}",
         formats.size(row.size_bytes),

@@ -14,16 +14,23 @@ _SHOWN_ELSEWHERE = frozenset({"told_at", "behind_s", "behind_events", "source"})
 
 
 def partition_table(facts: PipelineFacts) -> pd.DataFrame:
-    """Return the partitions of the log: folded up to, the log's end, what waits and how fast it goes."""
-    partitions = facts.partitions
+    """
+    Return the partitions of the log: folded up to, the log's end, what waits and how fast it goes.
+
+    A journal is a partition named by its process, whose ids sort by their start: the newest ones come first.
+    """
+    is_journals = facts.watermark.source.startswith("journals")
+    partitions = (
+        sorted(facts.partitions, key=lambda each: each.partition, reverse=True) if is_journals else facts.partitions
+    )
     return pd.DataFrame(
         {
             "Partition": [each.partition for each in partitions],
             "Folded": [each.folded for each in partitions],
             "End": [each.end for each in partitions],
             "Waiting": [None if each.end is None else each.end - each.folded for each in partitions],
-            "Events / s": [formats.number(each.events_per_s) for each in partitions],
-            "Last commit": [formats.moment(each.committed_at) for each in partitions],
+            "Events / s": [each.events_per_s for each in partitions],
+            "Last commit": [each.committed_at for each in partitions],
         }
     )
 
@@ -67,14 +74,14 @@ def letter_table(letters: Sequence[DeadLetterRow]) -> pd.DataFrame:
     """Return dead letters: when, from where, what is wrong with them."""
     return pd.DataFrame(
         {
-            "Received": [formats.moment(each.received_at) for each in letters],
+            "Received": [each.received_at for each in letters],
             "Error": [each.error_type for each in letters],
             "Message": [each.error_message for each in letters],
             "Topic": [each.topic for each in letters],
             "Partition": [each.partition for each in letters],
             "Position": [each.position for each in letters],
             "Run": [each.run_id or "" for each in letters],
-            "Size": [formats.size(len(each.value)) for each in letters],
+            "Size": [len(each.value) for each in letters],
         }
     )
 

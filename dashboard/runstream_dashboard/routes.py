@@ -9,7 +9,7 @@ from urllib.parse import quote
 from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
@@ -22,12 +22,19 @@ _UNKNOWN = "This link is of a server that has ended: open the run's page again.\
 def routes(web_path: str, web: Path) -> list[BaseRoute]:
     """Return them all; `web` holds the grid's own files, to be served below `web_path`."""
     return [
+        Route("/runs", to_runs),
         Mount(web_path, StaticFiles(directory=web)),
         Route(f"{exports.PATH}/{{token}}/result.{{kind}}", exported),
         Route(f"{downloads.PATH}/{{secret}}/log/{{run_id}}", log),
         Route(f"{downloads.PATH}/{{secret}}/snapshot/{{run_id}}", snapshot),
         Route(f"{downloads.PATH}/{{secret}}/folder/{{run_id}}", folder),
     ]
+
+
+async def to_runs(request: Request) -> Response:
+    """Send whoever asks for the list of runs by its name to where it is, with what was asked of it."""
+    above = request.url.path.removesuffix("runs")
+    return RedirectResponse(f"{above}?{request.url.query}" if request.url.query else above)
 
 
 async def exported(request: Request) -> Response:

@@ -188,8 +188,8 @@ def table(snapshot: Snapshot) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "Path": [entry.path for entry in snapshot.entries],
-            "Size": [formats.size(entry.size_bytes) for entry in snapshot.entries],
-            "Runs": ["✓" if entry.executable else "" for entry in snapshot.entries],
+            "Size": [entry.size_bytes for entry in snapshot.entries],
+            "Executable": ["✓" if entry.executable else "" for entry in snapshot.entries],
         }
     )
 

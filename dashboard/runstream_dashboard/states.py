@@ -17,7 +17,7 @@ SNIPPET = """from runstream import Experiment, Workspace
 
 with Experiment(Workspace(), "first").start_logging() as run:
     for step in range(1000):
-        run.log("loss", 1 / (step + 1), step=step)"""
+        run.log("loss", 0.99**step, step=step)"""
 RETRY_S = 2.0
 NOT_OURS = (
     "Its file is not one that this version reads. Nothing is lost: the history is made from the event log. "
@@ -33,7 +33,9 @@ def no_runs() -> None:
         st.subheader("No runs yet", anchor=False)
         st.write("Log from any Python program; the first run opens here by itself.")
         st.code(SNIPPET, language="python", width=720)
-        st.caption(f"This page reads {live.ask(lambda reader: reader.where)}.")
+        home = live.pipeline(live.tick()).consumer.get("home")
+        where = f"the home {home}" if home else live.ask(lambda reader: reader.where)
+        st.caption(formats.plain(f"This page reads {where}. Programs log to RUNSTREAM_HOME, by default ~/.runstream."))
 
 
 def unreachable(error: Exception) -> NoReturn:

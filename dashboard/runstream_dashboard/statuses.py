@@ -37,7 +37,7 @@ def silence(row: RunRow, now: datetime) -> str:
     """Return a sentence on a run that is not over and is not heard of; empty for any other."""
     if row.status != "NotResponding":
         return ""
-    since = f"{formats.moment(row.last_seen_at)} ({formats.ago(row.last_seen_at, now)})"
+    since = f"{formats.moment(row.last_seen_at, now.tzinfo)} ({formats.ago(row.last_seen_at, now)})"
     host = f" on {row.host}" if row.host else ""
     causes = f"Its process{host} may be stopped, cut off, or dead; if it is heard of again, the run goes on."
     return f"No heartbeat since {since}. {causes}"

@@ -18,8 +18,11 @@ _RULES = """<style>
 [data-stale="true"] { opacity: 1 !important; transition: none !important; }
 .st-key-sql textarea { font-family: "Source Code Pro", ui-monospace, monospace; font-size: .87rem; }
 .st-key-rs-badge p { font-size: .92rem; }
-/* On a phone: cards two a row, and the statement before the list of tables. */
+/* On a phone: the badge on a line of its own, cards two a row, and the statement before the list of tables. */
 @media (max-width: 640px) {
+  .st-key-rs-heading { row-gap: .4rem; }
+  .st-key-rs-heading > :has(.st-key-rs-badge) { flex: 1 1 100%; }
+  .st-key-rs-heading > :has(> [data-testid="stSpace"]) { display: none; }
   .st-key-rs-cards [data-testid="stColumn"] { min-width: 42%; flex: 1 1 42%; }
   [data-testid="stColumn"]:has(.st-key-rs-schema) { order: 2; }
 }

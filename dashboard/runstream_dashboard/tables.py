@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import tzinfo
 from typing import Any
 
 import pandas as pd
 
 from runstream_consumer.history import ArtifactRow, ColumnDoc, EventRow, MetricInfo, RunRow
-from runstream_dashboard import formats, palette
+from runstream_dashboard import formats, palette, run_names
 from runstream_dashboard.differences import Line
 
 # A column of the runs table is named by its kind and name: "run:status", "metric:val/loss", "property:lr", "tag:team".
@@ -21,10 +22,19 @@ _FIRST_METRICS = 4
 # The machine's own figures: never the first to look at.
 _MACHINE = "system/"
 _FIRST_PROPERTIES = 4
+# A number as Python writes it: nothing is lost when a table shows it as one.
+_NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,14})(?:\.(?:0|\d{0,14}[1-9]))?(?:e-?[1-9]\d?)?")
 # Properties that describe where a run came from, not what was tried: offered, but not shown at first.
 _BACKGROUND = (
     "git.", "python.", "host.", "system.", "runstream.", "azureml.", "mlflow.", "ContentSnapshotId", "_azureml.",
 )  # fmt: skip
+
+# The same fact under another SDK's name.
+_TWINS = {
+    "mlflow.source.git.branch": "azureml.git.branch",
+    "mlflow.source.git.commit": "azureml.git.commit",
+    "mlflow.source.git.repoURL": "azureml.git.repository_uri",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +85,17 @@ def is_background(key: str) -> bool:
     return key.startswith(_BACKGROUND)
 
 
+def apart(properties: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Return a run's properties as those that were set, and those that tell where it came from, each fact once."""
+    own = {key: value for key, value in properties.items() if not is_background(key)}
+    origin = {
+        key: value
+        for key, value in properties.items()
+        if key not in own and properties.get(_TWINS.get(key, "")) != value
+    }
+    return own, origin
+
+
 def examples(rows: Sequence[RunRow], an_experiment: int = 2, most: int = 12) -> tuple[str, ...]:
     """Return the ids of a few runs of each experiment among `rows`, enough to know what they log."""
     n_seen: dict[str, int] = {}
@@ -106,13 +127,13 @@ def tag_texts(tags: Mapping[str, str | None]) -> list[str]:
     return [key if value in {None, ""} else f"{key} = {value}" for key, value in tags.items()]
 
 
-def _run_value(row: RunRow, name: str, now: datetime) -> Any:
+def _run_value(row: RunRow, name: str) -> Any:
     values: dict[str, Any] = {
         "status": [row.status],
         "experiment": row.experiment,
         "tags": tag_texts(row.tags),
-        "duration": formats.duration(row.duration_s),
-        "started": formats.ago(row.started_at, now),
+        "duration": formats.rounded(row.duration_s),
+        "started": row.started_at,
         "user": row.user,
         "host": row.host,
         "id": row.run_id,
@@ -120,10 +141,10 @@ def _run_value(row: RunRow, name: str, now: datetime) -> Any:
     return values.get(name)
 
 
-def _value(row: RunRow, column: str, now: datetime) -> Any:
+def _value(row: RunRow, column: str) -> Any:
     kind, _, name = column.partition(":")
     if kind == "run":
-        return _run_value(row, name, now)
+        return _run_value(row, name)
     if kind == "metric":
         stat = row.metrics.get(name)
         return None if stat is None else stat.last_value
@@ -131,7 +152,7 @@ def _value(row: RunRow, column: str, now: datetime) -> Any:
 
 
 def run_table(
-    rows: Sequence[RunRow], columns: Sequence[str], sparks: Mapping[str, list[float]], now: datetime, dark: bool
+    rows: Sequence[RunRow], columns: Sequence[str], sparks: Mapping[str, list[float]], dark: bool
 ) -> pd.DataFrame:
     """
     Return the runs as a table: a dot in the run's colour, its name, then the chosen columns by "kind:name".
@@ -140,13 +161,13 @@ def run_table(
     """
     data: dict[str, list[Any]] = {
         "dot": [palette.dot(colour_of(row), dark) for row in rows],
-        "name": [row.display_name or row.run_id for row in rows],
+        "name": [run_names.of(row) for row in rows],
     }
     for column in columns:
         if sparks and column.startswith("metric:") and "spark" not in data:
             data["spark"] = [sparks.get(row.run_id) for row in rows]
-        values = [_value(row, column, now) for row in rows]
-        data[column] = _written(values) if column.startswith("metric:") else values
+        values = [_value(row, column) for row in rows]
+        data[column] = _WRITE.get(column.partition(":")[0], list)(values)
     return pd.DataFrame(data)
 
 
@@ -175,6 +196,17 @@ def _written(values: list[Any]) -> list[Any]:
     if not any(map(_is_odd, values)):
         return values
     return [None if value is None else formats.number(value) for value in values]
+
+
+def _numbered(values: list[Any]) -> list[Any]:
+    """Return texts as numbers if each is written as a number is: a table sorts them so; 007 and 1.10 stay texts."""
+    known = [value for value in values if value is not None]
+    return [value and float(value) for value in values] if known and all(map(_NUMBER.fullmatch, known)) else values
+
+
+_WRITE: dict[str, Callable[[list[Any]], list[Any]]] = {
+    "metric": _written, "property": _numbered, "tag": _numbered,
+}  # fmt: skip
 
 
 def metric_table(metrics: Sequence[MetricInfo], curves: Mapping[tuple[str, str | None], list[float]]) -> pd.DataFrame:
@@ -206,12 +238,12 @@ def key_metrics(metrics: Iterable[MetricInfo]) -> list[MetricInfo]:
     return [m for m in plain if not m.name.startswith(_MACHINE)] or plain
 
 
-def summary(row: RunRow) -> str:
+def summary(row: RunRow, zone: tzinfo | None = None) -> str:
     """Return a run's facts on one line: experiment, number, start, length, who, where, how much."""
     parts = [
         row.experiment if row.workspace == "default" else f"{row.workspace} / {row.experiment}",
         f"run {formats.count(row.number)}",
-        f"started {formats.moment(row.started_at)}",
+        f"started {formats.moment(row.started_at, zone)}",
         formats.duration(row.duration_s),
         f"{row.user}@{row.host}" if row.user else "",
         f"{formats.count(row.n_points)} points",
@@ -250,35 +282,35 @@ def _text(value: object) -> str | None:
     return formats.number(value) if isinstance(value, float) and _is_odd(value) else str(value)
 
 
+# Kinds of events whose own names are the pipeline's.
+_CHANGES = {"producer_closed": "process ended", "producer_lost": "process lost", "gap": "points lost"}
+
+
 def event_table(events: Sequence[EventRow]) -> pd.DataFrame:
     """Return what changed a run, newest first."""
     newest = sorted(events, key=lambda event: event.logged_at, reverse=True)
     return pd.DataFrame(
         {
-            "When": [formats.moment(event.logged_at) for event in newest],
-            "What": [event.change for event in newest],
+            "When": [event.logged_at for event in newest],
+            "What": [_CHANGES.get(event.change, event.change) for event in newest],
             "Detail": [event.detail or "" for event in newest],
-            "Producer": [event.producer_id for event in newest],
+            "Process": [event.producer_id for event in newest],
         }
     )
 
 
 def file_table(artifacts: Sequence[ArtifactRow]) -> pd.DataFrame:
-    """Return files with size, kind, time and version."""
-    return pd.DataFrame(
+    """Return files with size, kind and time, and with their version where one has several."""
+    table = pd.DataFrame(
         {
             "Path": [artifact.path for artifact in artifacts],
-            "Size": [formats.size(artifact.size_bytes) for artifact in artifacts],
+            "Size": [artifact.size_bytes for artifact in artifacts],
             "Kind": [artifact.content_type for artifact in artifacts],
-            "Logged": [formats.moment(artifact.logged_at) for artifact in artifacts],
+            "Logged": [artifact.logged_at for artifact in artifacts],
             "Version": [artifact.version for artifact in artifacts],
         }
     )
-
-
-def head(row: RunRow) -> str:
-    """Return a run's name for the head of a column."""
-    return row.display_name or row.run_id
+    return table if (table["Version"] > 1).any() else table.drop(columns="Version")
 
 
 def difference_table(lines: Sequence[Line], rows: Sequence[RunRow]) -> pd.DataFrame:

@@ -31,7 +31,8 @@ def run(serve: bool, port: int | None = None, may_open_browser: bool = True) -> 
         0, or the exit code of consumer and dashboard when they failed.
     """
     home = Path(os.environ.setdefault("RUNSTREAM_HOME", str(DEFAULT_HOME.absolute())))
-    print(f"home: {home}")
+    if not serve:
+        print(f"home: {home}")
     # As Ctrl-C: the child is ended in order, not left behind.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     server = _started(_command(port, may_open_browser)) if serve else _reader()
@@ -40,9 +41,8 @@ def run(serve: bool, port: int | None = None, may_open_browser: bool = True) -> 
         if not serve or server is None:
             print(f"Training is done; `runstream --home {home} up` shows it.", flush=True)
             return 0
-        told = read_server(config.read().home)
-        where = f" at {told.dashboard}" if told and told.dashboard else ""
-        print(f"Training is done; the dashboard stays{where}. Ctrl-C ends it.", flush=True)
+        url = _dashboard()
+        print(f"Training is done; the dashboard stays{f' at {url}' if url else ''}. Ctrl-C ends it.", flush=True)
         return server.wait()
     except KeyboardInterrupt:
         return 0
@@ -50,6 +50,12 @@ def run(serve: bool, port: int | None = None, may_open_browser: bool = True) -> 
         if server is not None and server.poll() is None:
             server.send_signal(signal.SIGTERM)
             server.wait()
+
+
+def _dashboard() -> str | None:
+    """Return the address of this home's dashboard; None where none answers yet."""
+    told = read_server(config.read().home)
+    return told.dashboard or None if told else None
 
 
 def _command(port: int | None, may_open_browser: bool) -> list[str]:
@@ -81,6 +87,8 @@ def _train(serve: bool) -> None:
     best, alpha, mse = ridge.best_of(runs)
     where = f"  {best.get_portal_url()}" if serve else ""
     print(f"best run: {best.display_name}, alpha {alpha:.2f}, mse {mse:.2f}{where}", flush=True)
+    if serve and (url := _dashboard()):
+        print(f"three networks train now; their curves grow at {url}/charts?smooth=0.8", flush=True)
     for network in digits.train(workspace):
         metrics = network.get_metrics()
         accuracy = metrics["test/accuracy"]

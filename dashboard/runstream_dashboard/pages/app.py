@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-from runstream_dashboard import style
+from runstream_dashboard import heading, style
 from runstream_dashboard.pages import all_pages
 from runstream_dashboard.server import WEB
 
-st.set_page_config(page_title="runstream", page_icon=str(WEB / "icon.png"), layout="wide")
+st.set_page_config(page_icon=str(WEB / "icon.png"), layout="wide")
 style.apply()
-st.navigation(all_pages(), position="top").run()
+page = st.navigation(all_pages(), position="top")
+heading.name_tab(page.title)
+page.run()

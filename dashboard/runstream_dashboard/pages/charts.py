@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from runstream_consumer.history import FilterError, RunRow
-from runstream_dashboard import address, formats, grid, heading, live, states
+from runstream_consumer.history import RunRow
+from runstream_dashboard import address, grid, heading, live, states
+from runstream_dashboard.pages import choosing
 
-DEFAULT_RUNS = 5
-_OFFERED = 20
-# Among so many newest runs are nearly always five of the newest one's experiment: one question instead of two.
-_NEWEST = 50
 # Of grouped runs only means are drawn: more of them can be told apart.
 MAX_GROUPED = 200
 
@@ -22,55 +19,12 @@ def _chosen() -> tuple[str, ...]:
     kept = tuple(st.session_state.get("chosen", ()))
     if kept:
         return kept
-    when = live.slow(live.watermark())
-    page = live.run_page(when, page_size=_NEWEST)
-    if not page.rows:
-        return ()
-    # Experiments of two workspaces may share a name.
-    experiment, workspace = page.rows[0].experiment, page.rows[0].workspace
-    same = [row for row in page.rows if (row.experiment, row.workspace) == (experiment, workspace)]
-    if len(same) < DEFAULT_RUNS and page.total > _NEWEST:
-        same = live.run_page(when, experiment=experiment, workspace=workspace, page_size=DEFAULT_RUNS).rows
-    return tuple(row.run_id for row in same[:DEFAULT_RUNS])
+    return tuple(row.run_id for row in choosing.newest())
 
 
 def _title(rows: list[RunRow]) -> str:
     experiments = {(row.workspace, row.experiment) for row in rows}
     return rows[0].experiment if len(experiments) == 1 else "Charts"
-
-
-def _add_runs(chosen: tuple[str, ...]) -> None:
-    # Its list is read once somebody opens it: the first chart does not wait for it.
-    with st.popover("Add runs", icon=":material/add:", key="add-runs", on_change="rerun") as opened:
-        if not opened.open:
-            return
-        text = st.text_input("Filter", key="add-filter", placeholder="name, id, or val/loss < 0.4", live=True)
-        picked = _picked(text or "", chosen)
-        if st.button("Plot them", disabled=not picked, type="primary"):
-            st.session_state["add-picked"] = {}
-            st.query_params["runs"] = address.join([*chosen, *picked])
-            st.rerun()
-
-
-def _picked(text: str, chosen: tuple[str, ...]) -> list[str]:
-    """Let runs be picked among those that the filter finds; what was picked under another filter stays picked."""
-    rows = []
-    try:
-        rows = live.run_page(live.slow(live.watermark()), text=text, page_size=_OFFERED).rows
-    except FilterError as error:
-        st.caption(f":red[:material/error: {formats.plain(str(error))}]")
-    kept: dict[str, str] = {
-        run_id: name for run_id, name in st.session_state.get("add-picked", {}).items() if run_id not in chosen
-    }
-    names = {row.run_id: row.display_name or row.run_id for row in rows if row.run_id not in chosen}
-    names |= {run_id: name for run_id, name in kept.items() if run_id not in names}
-    # Other options are another widget, which begins with what it is given.
-    picked = st.pills(
-        "Runs", list(names), default=list(kept), format_func=lambda run_id: formats.plain(names[run_id]),
-        selection_mode="multi", key=f"add-{hash((text, tuple(chosen)))}",
-    )  # fmt: skip
-    st.session_state["add-picked"] = {run_id: names[run_id] for run_id in picked}
-    return picked
 
 
 def _limit(group: str) -> int:
@@ -100,8 +54,9 @@ def _page() -> None:
     if st.query_params.get("runs") is None:
         st.query_params["runs"] = address.join(chosen)
     ticking = live.any_live(rows)
+    heading.name_tab(_title(rows))
     with heading.show(_title(rows), ticking):
-        _add_runs(chosen)
+        choosing.add(chosen, "Plot them")
         if not ticking:
             st.button("Refresh", icon=":material/refresh:")
     found = [row.run_id for row in rows]

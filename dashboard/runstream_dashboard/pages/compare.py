@@ -5,10 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from runstream_consumer.history import MetricInfo, RunRow
-from runstream_dashboard import address, differences, grid, heading, live, states, style, tables
-from runstream_dashboard.pages import compare_images, compare_scatter, compare_text, named
+from runstream_dashboard import address, differences, formats, grid, heading, live, run_names, states, style, tables
+from runstream_dashboard.pages import choosing, compare_images, compare_parallel, compare_scatter, compare_text, named
 
-TABS = ("Differences", "Text", "Scatter", "Curves", "Images")
+TABS = ("Differences", "Text", "Scatter", "Parallel", "Curves", "Images")
 MAX_SIDE_BY_SIDE = 20
 _ROW_PX = 34
 _STATS: dict[differences.Stat, str] = {"last": "Last values", "least": "Least values", "greatest": "Greatest values"}
@@ -22,7 +22,7 @@ def _chosen() -> tuple[str, ...]:
 
 
 def _differences(rows: list[RunRow], metrics: list[MetricInfo]) -> None:
-    names = {row.run_id: row.display_name or row.run_id for row in rows}
+    called = run_names.among(rows)
     only, which, base, find = st.columns([1, 1, 1.4, 1.4], vertical_alignment="center")
     differ = only.toggle("Only differences", value=True, key="differ", bind="query-params")
     stat = which.selectbox(
@@ -30,7 +30,7 @@ def _differences(rows: list[RunRow], metrics: list[MetricInfo]) -> None:
         label_visibility="collapsed",
     )  # fmt: skip
     baseline = base.selectbox(
-        "Baseline", list(names), key="base", format_func=lambda run_id: f"Baseline: {names[run_id]}",
+        "Baseline", list(called), key="base", format_func=lambda run_id: f"Baseline: {called[run_id]}",
         bind="query-params", label_visibility="collapsed",
     )  # fmt: skip
     text = find.text_input(
@@ -48,7 +48,7 @@ def _differences(rows: list[RunRow], metrics: list[MetricInfo]) -> None:
         tables.difference_table(lines, shown).style.apply(
             lambda _: tables.difference_style(lines, shown, at, dark), axis=None
         ),
-        column_config={row.run_id: st.column_config.TextColumn(tables.head(row)) for row in shown},
+        column_config={row.run_id: st.column_config.TextColumn(called[row.run_id]) for row in shown},
         hide_index=True,
         row_height=_ROW_PX,
         height=min(640, _ROW_PX * (len(lines) + 2) + 3),
@@ -68,6 +68,7 @@ _DRAW = {
     "Differences": _differences,
     "Text": compare_text.text,
     "Scatter": compare_scatter.scatter,
+    "Parallel": compare_parallel.lines,
     "Curves": _curves,
     "Images": _images,
 }
@@ -78,16 +79,30 @@ def _tab(name: str, run_ids: tuple[str, ...]) -> None:
     _DRAW[name](live.run_rows(when, run_ids), live.metric_list(when, run_ids))
 
 
+def _nothing_chosen() -> None:
+    """Tell how runs are compared, and offer the newest ones."""
+    heading.show("Compare")
+    rows = choosing.newest()
+    if not rows:
+        states.no_runs()
+        return
+    st.info("Check two or more runs on the Runs page, then press Compare.", icon=":material/compare_arrows:")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if st.button(f"Compare the newest of {formats.plain(rows[0].experiment)}", icon=":material/compare_arrows:"):
+            st.query_params["runs"] = address.join([row.run_id for row in rows])
+            st.rerun()
+        st.page_link(named("runs"), label="Choose runs", icon=":material/table_rows:")
+
+
 def _page() -> None:
     run_ids = _chosen()
     if not run_ids:
-        heading.show("Compare")
-        st.info("Check two or more runs on the Runs page, then press Compare.", icon=":material/compare_arrows:")
-        st.page_link(named("runs"), label="Choose runs", icon=":material/table_rows:")
+        _nothing_chosen()
         return
     rows = live.run_rows(live.slow(live.watermark()), run_ids)
     ticking = live.any_live(rows)
     with heading.show(f"Compare {len(rows)} run{'' if len(rows) == 1 else 's'}", ticking):
+        choosing.add(run_ids, "Compare them")
         if st.button("Plot", icon=":material/show_chart:"):
             st.switch_page(named("charts"), query_params={"runs": address.join(run_ids)})
     found = tuple(row.run_id for row in rows)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from runstream_consumer.history import ArtifactRow, MetricInfo, RunRow
-from runstream_dashboard import files, formats, gallery, live, palette, style, tables
+from runstream_dashboard import clock, files, formats, gallery, live, palette, run_names, style, tables
 from runstream_dashboard.pages import cells
 
 _A_ROW = 4
@@ -45,7 +45,7 @@ def _place(name: str, longest: int) -> int:
 def _shot(row: RunRow, hung: gallery.Gallery, name: str, place: int) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.image(palette.dot(tables.colour_of(row), style.dark()), width=_SWATCH_PX)
-        st.text(tables.head(row))
+        st.text(run_names.of(row))
     shot = hung.shot(name, row.run_id, place)
     if shot is None:
         n = hung.count(name, row.run_id)
@@ -55,8 +55,8 @@ def _shot(row: RunRow, hung: gallery.Gallery, name: str, place: int) -> None:
     if data is None:
         st.caption(formats.plain(files.where(shot)))
         return
-    st.image(data, width="stretch", alt=f"{name} of {tables.head(row)}, picture {place}")
-    st.caption(f"logged {formats.moment(shot.logged_at)}")
+    st.image(data, width="stretch", alt=f"{name} of {run_names.of(row)}, picture {place}")
+    st.caption(f"logged {clock.moment(shot.logged_at)}")
 
 
 def _bytes(shot: ArtifactRow) -> bytes | None:

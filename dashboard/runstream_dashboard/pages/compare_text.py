@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import streamlit as st
 
 from runstream_consumer.history import ArtifactRow, MetricInfo, RunRow
-from runstream_dashboard import blobs, files, formats, live, snapshots, tables, text_diff
+from runstream_dashboard import blobs, files, formats, live, run_names, snapshots, text_diff
 
 _FILE = "file "
 _SNAPSHOT = "snapshot "
@@ -18,8 +20,8 @@ def text(rows: list[RunRow], _metrics: list[MetricInfo]) -> None:
         st.caption("Two runs are needed to stand beside each other.")
         return
     ids = [row.run_id for row in rows]
-    # By name and number: the address holds what is shown, and runs may share a name.
-    heads = {row.run_id: f"{tables.head(row)} · run {row.number}" for row in rows}
+    # Told apart: the address holds what is shown, and runs may share a name.
+    heads = run_names.among(rows)
     what, left, right = st.columns([1.4, 1, 1], vertical_alignment="bottom")
     first = left.selectbox("Left", ids, key="tl", format_func=lambda run_id: heads[run_id], bind="query-params")
     second = right.selectbox(
@@ -36,13 +38,13 @@ def text(rows: list[RunRow], _metrics: list[MetricInfo]) -> None:
     if lines is None:
         st.caption(f"{formats.plain(name)} is no text, is too large, or is not to be had on this machine.")
         return
-    _draw(text_diff.beside(*lines), ours, theirs)
+    _draw(text_diff.beside(*lines), ours, theirs, heads)
 
 
-def _draw(sides: text_diff.Sides, ours: RunRow, theirs: RunRow) -> None:
+def _draw(sides: text_diff.Sides, ours: RunRow, theirs: RunRow, heads: Mapping[str, str]) -> None:
     for place, row, shown in zip(st.columns(2, gap="small"), (ours, theirs), (sides.left, sides.right), strict=True):
         with place.container(key=f"rs-text-{'left' if row is ours else 'right'}"):
-            st.caption(f"{formats.plain(tables.head(row))} · run {formats.count(row.number)}")
+            st.caption(formats.plain(heads[row.run_id]))
             st.code("\n".join(shown), language="diff")
     cut = f", of the first {formats.count(text_diff.MAX_LINES)}" if sides.is_cut else ""
     st.caption(f"{formats.count(sides.n_changed)} line{'' if sides.n_changed == 1 else 's'} differ{cut}.")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import streamlit as st
 
 from runstream_consumer.history import ModelFileRow, ModelRow
-from runstream_dashboard import blobs, files, formats, heading, live, model_tables, states, tables
+from runstream_dashboard import blobs, clock, files, formats, heading, live, model_tables, run_names, states, tables
 from runstream_dashboard.model_tables import Family
-from runstream_dashboard.pages import named
+from runstream_dashboard.pages import cells, named
 
 RENEW_S = 3.0
 _SNIPPET = (
@@ -49,9 +47,9 @@ def _choose(shown: list[Family]) -> Family:
     if at is None and asked[1]:
         at = next((place for place, each in enumerate(shown) if each.name == asked[1]), None)
     event = st.dataframe(
-        model_tables.family_table(shown, datetime.now(UTC)),
+        model_tables.family_table(shown),
         key=f"models-{hash(tuple((each.workspace, each.name) for each in shown))}",
-        column_config={"Tags": st.column_config.ListColumn("Tags")},
+        column_config={"Tags": st.column_config.ListColumn("Tags"), **cells.sizes_and_ages("Size", "Registered")},
         hide_index=True, row_height=_ROW_PX, height=min(560, _ROW_PX * (len(shown) + 1) + 3),
         on_select="rerun", selection_mode="single-row", selection_default={"selection": {"rows": [at or 0]}},
         alt="Models",
@@ -69,9 +67,12 @@ def _family(family: Family) -> None:
     asked = st.query_params.get("version")
     at = family.versions.index(family.version(asked))
     event = st.dataframe(
-        model_tables.version_table(family, datetime.now(UTC)),
+        model_tables.version_table(family),
         key=f"versions-{hash((family.workspace, family.name, len(family.versions)))}",
-        column_config={"Tags": st.column_config.ListColumn("Tags"), "Version": st.column_config.NumberColumn(width=70)},
+        column_config={
+            "Tags": st.column_config.ListColumn("Tags"), "Version": st.column_config.NumberColumn(width=70),
+            **cells.sizes_and_ages("Size", "Registered"),
+        },
         hide_index=True, row_height=_ROW_PX, height=min(240, _ROW_PX * (len(family.versions) + 1) + 3),
         on_select="rerun", selection_mode="single-row", selection_default={"selection": {"rows": [at]}},
         alt=f"Versions of {family.name}, the newest first",
@@ -91,7 +92,7 @@ def _version(row: ModelRow) -> None:
             st.badge("Newest", color="green")
         for text in tables.tag_texts(row.tags):
             st.badge(formats.badge(text), color="violet")
-    st.caption(formats.plain(model_tables.summary(row)))
+    st.caption(formats.plain(model_tables.summary(row, clock.zone())))
     if row.description:
         st.markdown(formats.plain(row.description))
     _lineage(row)
@@ -111,14 +112,15 @@ def _lineage(row: ModelRow) -> None:
     if not runs:
         st.caption(f"From the run {formats.plain(row.run_id)}, which this history does not know.")
         return
-    made_by = f"From {formats.plain(tables.head(runs[0]))} in {formats.plain(runs[0].experiment)}"
+    made_by = f"From {formats.plain(run_names.of(runs[0]))} in {formats.plain(runs[0].experiment)}"
     st.page_link(named("run"), label=made_by, icon=":material/account_tree:", query_params={"run": row.run_id},
                  width="content")  # fmt: skip
 
 
 def _files(found: list[ModelFileRow]) -> None:
     event = st.dataframe(
-        model_tables.file_table(found), hide_index=True, on_select="rerun", selection_mode="single-row",
+        model_tables.file_table(found), hide_index=True, column_config={"Size": cells.size_column()},
+        on_select="rerun", selection_mode="single-row",
         key=f"model-files-{hash(tuple(file.sha256 for file in found))}", alt="Files of this version",
         selection_default={"selection": {"rows": [0] if len(found) == 1 else []}},
         height=min(320, 35 * (len(found) + 1) + 3),

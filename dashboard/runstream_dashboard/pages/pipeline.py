@@ -8,6 +8,7 @@ import streamlit as st
 
 from runstream_consumer.history import DeadLetterRow, PipelineFacts
 from runstream_dashboard import figures, formats, heading, live, pipeline_tables, states, style, tables
+from runstream_dashboard.pages import cells
 
 RENEW_S = 2.0
 _LETTERS = 200
@@ -49,6 +50,7 @@ def _letters() -> None:
         return
     event = st.dataframe(
         pipeline_tables.letter_table(letters), hide_index=True, on_select="rerun",
+        column_config={"Received": cells.moment_column(), "Size": cells.size_column()},
         selection_mode="single-row", key="letters", height=210, alt="Events that could not be read, newest first",
     )  # fmt: skip
     picked = [index for index in event.selection.rows if index < len(letters)]
@@ -86,8 +88,12 @@ def _renewed() -> None:
     with left:
         st.subheader("Partitions", anchor=False)
         st.dataframe(
-            pipeline_tables.partition_table(facts), hide_index=True, placeholder="–", alt="Partitions of the log"
-        )
+            pipeline_tables.partition_table(facts), hide_index=True, placeholder="–", alt="Partitions of the log",
+            column_config={
+                **dict.fromkeys(("Folded", "End", "Waiting"), st.column_config.NumberColumn(format="localized")),
+                "Events / s": st.column_config.NumberColumn(format="%.4g"), "Last commit": cells.moment_column(),
+            },
+        )  # fmt: skip
         _letters()
     with right:
         _lag(facts)
@@ -95,7 +101,10 @@ def _renewed() -> None:
         st.dataframe(tables.pairs(pipeline_tables.consumer_facts(facts, datetime.now(UTC)), "Fact"), hide_index=True,
                      alt="The consumer's facts")  # fmt: skip
         st.subheader("Storage", anchor=False)
-        st.dataframe(pipeline_tables.storage_table(facts), hide_index=True, alt="Points per experiment")
+        counts = dict.fromkeys(("Runs", "Points"), st.column_config.NumberColumn(format="localized"))
+        st.dataframe(
+            pipeline_tables.storage_table(facts), hide_index=True, column_config=counts, alt="Points per experiment"
+        )
 
 
 def _page() -> None:

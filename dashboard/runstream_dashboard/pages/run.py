@@ -7,8 +7,8 @@ from typing import Any
 import streamlit as st
 
 from runstream_consumer.history import MetricInfo, RunRow
-from runstream_dashboard import formats, grid, live, states, style, tables
-from runstream_dashboard.pages import named, run_family, run_files, run_forms, run_head, run_logs, run_models
+from runstream_dashboard import formats, grid, heading, live, run_names, states, style, tables
+from runstream_dashboard.pages import cells, named, run_family, run_files, run_forms, run_head, run_logs, run_models
 
 N_KEY_CHARTS = 4
 HEAD_S = 2.0
@@ -28,11 +28,14 @@ def _overview(row: RunRow, metrics: list[MetricInfo]) -> None:
         if metrics:
             curves = live.curves(live.slow(live.watermark()), row.run_id, metrics)
             shown: dict[str, Any] = dict.fromkeys(
+                ("Last", "Min", "Max"), st.column_config.TextColumn(alignment="right")
+            )
+            shown |= dict.fromkeys(
                 ("Points", "Min at step", "Max at step"), st.column_config.NumberColumn(format="localized")
             )
             shown["Curve"] = st.column_config.LineChartColumn(width=110, color=tables.css_of(row, style.dark()))
             table = tables.metric_table(metrics, curves)
-            st.dataframe(table, hide_index=True, column_config=shown, alt="Metrics of this run")
+            st.dataframe(table, hide_index=True, column_config=shown, placeholder="–", alt="Metrics of this run")
         else:
             st.caption("Nothing logged yet.")
     with right:
@@ -40,10 +43,14 @@ def _overview(row: RunRow, metrics: list[MetricInfo]) -> None:
         with st.container(horizontal=True, gap="small"):
             for text in tables.tag_texts(row.tags):
                 st.badge(formats.badge(text), color="violet")
-        if row.properties:
-            st.dataframe(tables.pairs(row.properties, "Property"), hide_index=True, alt="Properties")
+        own, origin = tables.apart(row.properties)
+        if own:
+            st.dataframe(tables.pairs(own, "Property"), hide_index=True, alt="Properties")
         elif not row.tags:
-            st.caption("None.")
+            st.caption("None: `run.tag` and `run.add_properties` tell what was tried.")
+        if origin:
+            st.subheader("Code and machine", anchor=False)
+            st.dataframe(tables.pairs(origin, "Property"), hide_index=True, alt="Where the run came from")
 
 
 def _grid(key: str, row: RunRow, metrics: list[MetricInfo], bare: bool = False) -> None:
@@ -57,7 +64,14 @@ def _charts(row: RunRow, metrics: list[MetricInfo]) -> None:
 def _history(row: RunRow, _metrics: list[MetricInfo]) -> None:
     when = live.slow(live.watermark())
     events = live.detail("events", when, row.run_id, lambda reader: reader.events(row.run_id))
-    st.dataframe(tables.event_table(events), hide_index=True, alt="What changed this run, newest first")
+    widths = {"What": 120, "Detail": 620, "Process": 290}
+    st.dataframe(
+        tables.event_table(events),
+        hide_index=True,
+        column_config={"When": cells.moment_column()}
+        | {name: st.column_config.Column(width=width) for name, width in widths.items()},
+        alt="What changed this run, newest first",
+    )
 
 
 _DRAW = {
@@ -83,10 +97,14 @@ def _page() -> None:
     run_id = st.query_params.get("run", "")
     rows = live.run_rows(live.slow(live.watermark()), (run_id,))
     if not rows:
-        st.title("Run not found", anchor=False)
-        st.warning(f"This history has no run {formats.plain(run_id)}.", icon=":material/search_off:")
+        heading.show("Run not found" if run_id else "No run chosen")
+        if run_id:
+            st.warning(f"This history has no run {formats.plain(run_id)}.", icon=":material/search_off:")
+        else:
+            st.info("A click on a run's name in the list of runs opens it here.", icon=":material/table_rows:")
         st.page_link(named("runs"), label="All runs", icon=":material/arrow_back:")
         return
+    heading.name_tab(run_names.of(rows[0]))
     ticking = live.any_live(rows)
     states.renewed(run_head.draw, HEAD_S if ticking else None)(run_id)
     for name, tab in zip(TABS, st.tabs(TABS, key="tab", on_change="rerun", bind="query-params"), strict=True):

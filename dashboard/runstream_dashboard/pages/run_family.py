@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import streamlit as st
 
 from runstream_consumer.history import RunPage, RunRow
-from runstream_dashboard import address, formats, live, statuses, style, tables
+from runstream_dashboard import address, formats, live, run_names, statuses, style, tables
 from runstream_dashboard.pages import cells, named
 
 _CHILDREN = 100
@@ -20,7 +18,7 @@ def parent(row: RunRow) -> None:
     if row.parent_run_id is None:
         return
     rows = live.run_rows(live.slow(live.watermark()), (row.parent_run_id,))
-    label = tables.head(rows[0]) if rows else row.parent_run_id
+    label = run_names.of(rows[0]) if rows else row.parent_run_id
     with st.container(key="rs-parent"):
         # A page link to the page that is open does nothing, whatever its query.
         if st.button(f"Part of {formats.plain(label)}", icon=":material/arrow_upward:", type="tertiary"):
@@ -67,7 +65,7 @@ def _counted(page: RunPage) -> str:
 def _table(page: RunPage, metrics: tuple[str, ...]) -> None:
     columns = ("run:status", "run:duration", "run:started", *(f"metric:{name}" for name in metrics))
     ids = tuple(row.run_id for row in page.rows)
-    table = tables.run_table(page.rows, columns, {}, datetime.now(UTC), style.dark())
+    table = tables.run_table(page.rows, columns, {}, style.dark())
     table = tables.with_family(table, page.rows, page.n_children)
     c = st.column_config
     config = {
@@ -75,13 +73,10 @@ def _table(page: RunPage, metrics: tuple[str, ...]) -> None:
         "name": c.TextColumn("Run", width=210, help="Click a name to open the run"),
         "children": c.NumberColumn("Children", width=80),
         "run:status": cells.status_column(row.status for row in page.rows),
-        "run:duration": c.TextColumn("Duration"),
-        "run:started": c.TextColumn("Started"),
+        "run:duration": cells.duration_column("Duration"),
+        "run:started": cells.age_column("Started"),
     }
-    for name in metrics:
-        column = f"metric:{name}"
-        is_text = any(isinstance(value, str) for value in table[column])
-        config[column] = c.TextColumn(name) if is_text else c.NumberColumn(name, format="%.4g")
+    config |= {f"metric:{name}": cells.number_column(name, table[f"metric:{name}"]) for name in metrics}
     event = st.dataframe(
         table, column_config=config, hide_index=True, row_height=_ROW_PX, key=f"children-{hash(ids)}",
         height=min(320, _ROW_PX * (len(table) + 1) + 3), on_select="rerun", selection_mode="single-cell",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from runstream_consumer.history import ArtifactRow, MetricInfo, RunRow
-from runstream_dashboard import address, downloads, files, folders, formats, live, snapshots, tables
+from runstream_dashboard import address, clock, downloads, files, folders, formats, live, snapshots, tables
 from runstream_dashboard.pages import cells, run_snapshot
 
 _IMAGES_A_ROW = 3
@@ -35,8 +35,8 @@ def images_tab(row: RunRow, _metrics: list[MetricInfo]) -> None:
             if data is None:
                 st.caption(formats.plain(files.where(shot)))
             else:
-                st.image(data, width="stretch", alt=f"{name}, logged {formats.moment(shot.logged_at)}")
-            st.caption(f"{formats.plain(shot.path)} · {formats.moment(shot.logged_at)}")
+                st.image(data, width="stretch", alt=f"{name}, logged {clock.moment(shot.logged_at)}")
+            st.caption(f"{formats.plain(shot.path)} · {clock.moment(shot.logged_at)}")
 
 
 def _place(name: str, n: int) -> int:
@@ -74,6 +74,7 @@ def _table(row: RunRow, found: list[ArtifactRow]) -> None:
         event = st.dataframe(
             tables.file_table(found),
             hide_index=True,
+            column_config={"Size": cells.size_column(), "Logged": cells.moment_column()},
             on_select="rerun",
             selection_mode="single-row",
             key="rs-files",

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import streamlit as st
 
 from runstream_consumer.history import RunRow
-from runstream_dashboard import address, badge, formats, live, log_reads, log_text, palette, statuses, style, tables
+from runstream_dashboard import (
+    address,
+    badge,
+    clock,
+    formats,
+    live,
+    log_reads,
+    log_text,
+    palette,
+    run_names,
+    snippets,
+    statuses,
+    style,
+    tables,
+)
 from runstream_dashboard.pages import named, run_family
 
 _LAST_WORDS = 14
@@ -22,7 +34,7 @@ def draw(run_id: str) -> None:
         return
     row = rows[0]
     _title(row)
-    st.caption(formats.plain(tables.summary(row)), help=f"Run id: {formats.plain(row.run_id)}")
+    st.caption(formats.plain(tables.summary(row, clock.zone())))
     run_family.parent(row)
     if row.description:
         st.caption(formats.plain(row.description))
@@ -33,23 +45,42 @@ def _title(row: RunRow) -> None:
     with st.container(key="rs-heading", horizontal=True, vertical_alignment="center", gap="medium"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
             st.image(palette.dot(tables.colour_of(row), style.dark(), radius=7), width=18)
-            st.title(formats.plain(tables.head(row)), anchor=False, width="content")
+            st.title(formats.plain(run_names.of(row)), anchor=False, width="content")
         with st.container(key="rs-status", width="content", horizontal=True):
             st.badge(formats.badge(row.status), color=statuses.colour(row.status))
             if row.archived:
                 st.badge("Archived", color="gray", icon=":material/archive:")
         badge.draw()
         st.space("stretch")
+        _actions(row)
+
+
+def _actions(row: RunRow) -> None:
+    with st.container(horizontal=True, width="content", gap="small"):
         others = [run_id for run_id in st.session_state.get("chosen", ()) if run_id != row.run_id]
         query = {"runs": address.join([row.run_id, *others])}
         if st.button("Plot with others", icon=":material/add_chart:"):
             st.switch_page(named("charts"), query_params=query)
         if st.button("Compare", icon=":material/compare_arrows:"):
             st.switch_page(named("compare"), query_params=query)
+        _use(row)
+
+
+def _use(row: RunRow) -> None:
+    """Offer what reaches the run from elsewhere, each to be copied by a click."""
+    with st.popover("Use", icon=":material/content_copy:"), st.container(key="rs-use", width=560):
+        for label, text, language in (
+            ("Run id", row.run_id, None),
+            ("In a terminal", snippets.terminal(row), "bash"),
+            ("In Python", snippets.python(row), "python"),
+            ("In SQL", snippets.sql(row), "sql"),
+        ):
+            st.caption(label)
+            st.code(text, language=language)
 
 
 def _trouble(row: RunRow) -> None:
-    silence = statuses.silence(row, datetime.now(UTC))
+    silence = statuses.silence(row, clock.now())
     if silence:
         with st.container(key="rs-silent"):
             st.warning(formats.plain(silence), icon=":material/heart_broken:")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from runstream_consumer.history import LogStream, MetricInfo, RunRow
-from runstream_dashboard import downloads, formats, live, log_reads, log_text
+from runstream_dashboard import clock, downloads, formats, live, log_reads, log_text
 
 _HEIGHT_PX = 540
 
@@ -23,7 +23,7 @@ def logs_tab(row: RunRow, _metrics: list[MetricInfo]) -> None:
         found = log_reads.found(mark, row.run_id, name, wanted)
         text, told = log_text.found_text(found), log_text.found_summary(found, wanted)
     else:
-        text, told = log_reads.tail(mark, row.run_id, name).text(), log_text.summary(stream)
+        text, told = log_reads.tail(mark, row.run_id, name).text(), log_text.summary(stream, clock.zone())
     with st.container(key="rs-log", height=_HEIGHT_PX, autoscroll=follows and not wanted, border=False):
         st.code(text, language=None, wrap_lines=wraps)
     with st.container(key="rs-log-told"):

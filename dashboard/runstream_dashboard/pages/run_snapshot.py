@@ -6,6 +6,7 @@ import streamlit as st
 
 from runstream_consumer.history import RunRow
 from runstream_dashboard import downloads, formats, live, snapshots
+from runstream_dashboard.pages import cells
 
 _TABLE_PX = 300
 
@@ -31,6 +32,7 @@ def snapshot(row: RunRow) -> None:
         st.dataframe(
             snapshots.table(found),
             hide_index=True,
+            column_config={"Size": cells.size_column()},
             height=min(_TABLE_PX, 35 * (len(found.entries) + 1) + 3),
             alt="Files of the snapshot",
         )

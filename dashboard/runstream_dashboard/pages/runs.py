@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from runstream_consumer.history import ExperimentRow, FilterError, RunPage, RunRow
-from runstream_dashboard import address, formats, heading, live, pages, states, statuses, style, tables
+from runstream_dashboard import address, clock, formats, heading, live, pages, states, statuses, style, tables
 from runstream_dashboard.known import PAGE_SIZE, Known, learn, newest
 from runstream_dashboard.pages import cells
 
@@ -128,7 +128,7 @@ def _columns(place: Any, choice: tables.Choice) -> tuple[str, ...]:
     return tuple(picked)
 
 
-def _config(columns: Sequence[str], texts: Collection[str]) -> dict[str, Any]:
+def _config(columns: Sequence[str], table: pd.DataFrame) -> dict[str, Any]:
     c = st.column_config
     config: dict[str, Any] = {
         "dot": c.ImageColumn(" ", width=32),
@@ -136,9 +136,8 @@ def _config(columns: Sequence[str], texts: Collection[str]) -> dict[str, Any]:
     }
     for column in columns:
         kind, _, name = column.partition(":")
-        config[column] = c.TextColumn(name.capitalize() if kind == "run" else name)
-        if kind == "metric" and column not in texts:
-            config[column] = c.NumberColumn(name, format="%.4g")
+        config[column] = c.TextColumn(name.capitalize()) if kind == "run" else cells.number_column(name, table[column])
+    config |= {"run:duration": cells.duration_column("Duration"), "run:started": cells.age_column("Started")}
     config["children"] = c.NumberColumn("Children", width=80)
     config["run:tags"] = c.ListColumn("Tags", width=180)
     config["spark"] = c.LineChartColumn("Curve", width=110, help=next(iter(tables.named(columns, "metric")), ""))
@@ -166,13 +165,12 @@ def _table(answer: RunPage, columns: tuple[str, ...], when: live.When) -> list[s
     before = [index for index, row in enumerate(rows) if row.run_id in set(st.session_state["chosen"])]
     metrics = tables.named(columns, "metric")
     sparks = live.sparklines(when, tuple(row.run_id for row in rows), metrics[0]) if metrics else {}
-    table = tables.run_table(rows, columns, sparks, datetime.now(UTC), style.dark())
+    table = tables.run_table(rows, columns, sparks, style.dark())
     table = tables.with_family(table, rows, answer.n_children)
-    texts = [str(name) for name in table.columns if any(isinstance(value, str) for value in table[name])]
     event = st.dataframe(
         table,
         key=f"tbl-{hashlib.md5(ids.encode(), usedforsecurity=False).hexdigest()[:12]}",
-        column_config=_config(columns, texts) | {"run:status": cells.status_column(row.status for row in rows)},
+        column_config=_config(columns, table) | {"run:status": cells.status_column(row.status for row in rows)},
         hide_index=True,
         row_height=ROW_PX,
         height=min(560, ROW_PX * (len(rows) + 1) + 3),
@@ -243,7 +241,7 @@ def _experiment(rows: list[ExperimentRow]) -> None:
     with st.container(key="rs-experiment", horizontal=True, vertical_alignment="center", gap="small"):
         for row in said:
             if row.archived:
-                st.badge(f"Archived {formats.moment(row.archived_at)}", color="gray", icon=":material/archive:")
+                st.badge(f"Archived {clock.moment(row.archived_at)}", color="gray", icon=":material/archive:")
             for text in tables.tag_texts(row.tags):
                 st.badge(formats.badge(text), color="violet")
 
@@ -260,7 +258,9 @@ def _foot(answer: RunPage) -> None:
     text, turn = st.columns([3, 2], vertical_alignment="center")
     first = (int(st.session_state.get("page", 1)) - 1) * PAGE_SIZE + 1
     last = first + len(answer.rows) - 1
-    text.caption(f"{first:,}–{last:,} of {answer.total:,} runs. A click on a column's head sorts this page only.")
+    if answer.rows:
+        told = f"{first:,}–{last:,} of {answer.total:,} run{'' if answer.total == 1 else 's'}."
+        text.caption(f"{told} A click on a name opens the run, one on a column's head sorts this page only.")
     if n_pages > 1:
         turn.pagination(n_pages, key="page", bind="query-params", width="stretch")
 

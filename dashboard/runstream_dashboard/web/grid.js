@@ -3,12 +3,13 @@
 import { Chart } from "./chart.js";
 import { decode, merge } from "./frame.js";
 import { listen } from "./keys.js";
-import { axisOptions, card, groupOptions, railRows, section, sectionsOf, skeleton, textValues } from "./layout.js";
+import { axisOptions, card, groupOptions, railRows, section, sectionsOf, skeleton } from "./layout.js";
 import { spot } from "./numbers.js";
 import { Pointer } from "./pointer.js";
 import { Questions } from "./questions.js";
 import { Table } from "./table.js";
 import { readTheme } from "./theme.js";
+import { fill } from "./values.js";
 import { Zoom } from "./zoom.js";
 
 const styles = await Promise.all(["./vendor/uPlot.min.css", "./grid.css"].map(async (name) => {
@@ -150,7 +151,11 @@ class Grid {
         this.watcher.observe(made.root);
       }
     }
-    if (metric.kind === "text") textValues(this.cards.get(metric.name).root.querySelector(".values"), metric, this);
+    if (metric.kind === "text") this.fill(metric);
+  }
+
+  fill(metric) {
+    fill(this.cards.get(metric.name).root.querySelector(".values"), metric, this);
   }
 
   // --- drawing ---------------------------------------------------------------------------------------------------
@@ -187,9 +192,10 @@ class Grid {
     ui.band.value = view.band;
     ui.smooth.value = view.smooth;
     ui.amount.value = view.smooth.toFixed(2);
-    for (const name of ["log", "clip"]) ui[name].setAttribute("aria-pressed", String(view[name]));
+    for (const name of ["log", "clip", "large"]) ui[name].setAttribute("aria-pressed", String(view[name]));
     ui.runs.setAttribute("aria-pressed", String(view.rail));
     ui.root.classList.toggle("railless", !view.rail);
+    ui.root.classList.toggle("large", view.large);
     // Two points have nothing between them to smooth.
     ui.smooth.disabled = this.curves.size > 0 && ![...this.curves.values()].some(({ x }) => x.length > 2);
     ui.chip.hidden = !view.zoom;
@@ -234,6 +240,7 @@ class Grid {
   change(part, fresh = false) {
     Object.assign(this.view, part);
     this.label();
+    if ("hide" in part) for (const metric of this.metrics) if (metric.kind === "text") this.fill(metric);
     if ("q" in part || "fold" in part) this.filter();
     else this.redraw();
     if (fresh) this.questions.measured();

@@ -12,11 +12,23 @@ export function listen(grid) {
 export function chartKey(grid, name, event) {
   const chart = grid.charts.get(name);
   if (event.target !== grid.cards.get(name).root || !chart?.plot) return;
-  if (event.key === "f") grid.fullScreen(name);
-  else if (event.key === "t") grid.table.open(name);
-  else if (event.key in ARROWS) grid.pointer.step(chart, (ARROWS[event.key] / 2) * (event.shiftKey ? FAR : 1));
+  if (opened(grid, name, event.key)) return event.preventDefault();
+  if (event.key in ARROWS) grid.pointer.step(chart, (ARROWS[event.key] / 2) * (event.shiftKey ? FAR : 1));
   else return;
   event.preventDefault();
+}
+
+/** What a key opens of a chart, full screen or its numbers; says whether it does. */
+function opened(grid, name, key) {
+  if (key === "f") grid.fullScreen(name);
+  else if (key === "t") grid.table.open(name);
+  else return false;
+  return true;
+}
+
+/** The chart under the pointer: a key needs no click on it first. */
+function pointedAt(grid) {
+  return [...grid.charts.keys()].find((name) => grid.cards.get(name).root.matches(":hover"));
 }
 
 /** Esc closes what is open; inside the grid, with nothing open, it shows the whole range again. */
@@ -28,7 +40,7 @@ function escape(grid, event) {
 
 function pageKey(grid, event) {
   const target = event.composedPath()[0];
-  if (!grid.view || !grid.ui.root.isConnected || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (!grid.view || !grid.ui.root.isConnected || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === "Escape") return escape(grid, event);
   // A key pressed while a reader types is a letter, not a command.
   if (target.matches?.("input, textarea, select, [contenteditable]")) return;
@@ -38,4 +50,5 @@ function pageKey(grid, event) {
   } else if (event.key === "l") grid.toggle("log");
   else if (event.key === "+") grid.zoom.stretch(0.5);
   else if (event.key === "-") grid.zoom.stretch(2);
+  else if (pointedAt(grid)) opened(grid, pointedAt(grid), event.key);
 }

@@ -63,6 +63,7 @@ export function skeleton(grid) {
     h("button.toggle", { type: "button", "data-testid": id, title, onclick: () => grid.toggle(name) }, text);
   const log = toggle("log", "Log y", "rs-log", "Logarithmic y axis in every chart ( l )");
   const clip = toggle("clip", "Clip outliers", "rs-clip", "Let outliers leave the chart; its header then names the extreme");
+  const large = toggle("large", "Large", "rs-large", "Larger charts, fewer beside each other");
   const runs = toggle("rail", "Runs", "rs-rail-toggle", "Show the list of runs beside the charts");
   const chip = h("button.chip", { type: "button", "data-testid": "rs-zoom-reset", title: "Show the whole range ( Esc )", onclick: () => grid.zoom.to(null) });
   const rail = h("nav.rail", { "data-testid": "rs-rail", "aria-label": "Runs" });
@@ -71,10 +72,10 @@ export function skeleton(grid) {
   const tip = h("div.tip", { role: "status" });
   const toolbar = h("div.toolbar", { role: "toolbar", "aria-label": "What the charts show" },
     runs, search, h("label.field", {}, h("span", {}, "X"), axis),
-    h("label.field", {}, h("span", {}, "Smoothing"), smooth, amount), log, clip, groupField, chip);
+    h("label.field", {}, h("span", {}, "Smoothing"), smooth, amount), log, clip, large, groupField, chip);
   const root = h("div.grid", { "data-testid": "rs-grid", "data-ready": "0", tabIndex: -1 },
     rail, h("div.main", {}, toolbar, empty, sections), tip);
-  return { root, rail, runs, sections, tip, search, axis, group, band, groupField, smooth, amount, log, clip, chip, empty };
+  return { root, rail, runs, sections, tip, search, axis, group, band, groupField, smooth, amount, log, clip, large, chip, empty };
 }
 
 function options(pairs) {
@@ -153,15 +154,6 @@ export function card(metric, grid) {
     button(icon("png"), "Save as PNG", () => grid.save(metric.name)),
     button(icon("full"), "Full screen ( f )", () => grid.fullScreen(metric.name)))), box);
   return { root, note, box, log };
-}
-
-/** Values of a metric that is not drawn: text, None, a single flag. */
-export function textValues(element, metric, grid) {
-  element.parentElement.dataset.points = String(metric.values.length);
-  element.replaceChildren(...metric.values.map(([id, text]) => {
-    const run = grid.runs.find((each) => each.id === id);
-    return h("div", { title: text }, run ? swatch(run, grid.theme) : "", h("span", {}, text));
-  }));
 }
 
 /** Fill the tooltip for one chart at x: the nearest run in bold with its band. */

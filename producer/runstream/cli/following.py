@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from runstream.cli import printing
 from runstream.cli.exits import OK, TRY_AGAIN
 from runstream.cli.lines import Line, LineFollower, shown, write
-from runstream.cli.reading import history, resolved
+from runstream.cli.reading import history, page_address, resolved
 from runstream_schemas.errors import HistoryUnreachable
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def show(options: argparse.Namespace) -> int:
         }
         printing.write_object(facts, sys.stdout)
         return OK
-    _print_facts(asdict(row))
+    _print_facts(asdict(row) | {"page": page_address(run_id)})
     _print_part("tags", ("key", "value"), list(row.tags.items()))
     _print_part("properties", ("key", "value"), list(row.properties.items()))
     columns = ("name", "column_name", "form", "n", "last_value", "min_value", "max_value")
@@ -55,7 +55,7 @@ def _print_facts(facts: dict[str, Any]) -> None:
     told = {key: value for key, value in facts.items() if value not in (None, "") and not isinstance(value, dict)}
     width = max(map(len, told))
     for key, value in told.items():
-        print(f"{key:<{width}}  {printing.text(value)}")
+        print(f"{key:<{width}}  {printing.local(value) if isinstance(value, datetime) else printing.text(value)}")
 
 
 def _print_part(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -110,9 +110,8 @@ def _ended(run: RunRow, command: str) -> int:
     """Return the exit code of a look that has come to the run's end, or to its silence, which is told."""
     if run.status != SILENT:
         return OK
-    seen = f"{run.last_seen_at.astimezone():%Y-%m-%d %H:%M:%S}"
     print(
-        f"runstream: run {run.run_id} is {SILENT}: nothing was heard of it since {seen}, "
+        f"runstream: run {run.run_id} is {SILENT}: nothing was heard of it since {printing.local(run.last_seen_at)}, "
         f"so its process is dead, stopped or cut off; call `runstream {command}` again once it is back",
         file=sys.stderr,
     )

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import difflib
+import sys
 import textwrap
 from collections.abc import Callable, Sequence
+from importlib import metadata
 from pathlib import Path
 
-from runstream.cli import check, execution, exits, following, logs, pipeline, processes, reading
+from runstream.cli import check, execution, exits, following, logs, pipeline, processes, reading, words
 from runstream_schemas import settings
+from runstream_schemas.errors import ConfigError
 
 Call = Callable[[argparse.Namespace], int]
 Commands = argparse._SubParsersAction
 
 FORMATS = ("table", "json", "csv")
+RUN = "its id, a beginning that no other run's id has, or its name"
 
 # The settings that a command's help tells, without their prefix.
 KAFKA = ("BROKERS", "TOPIC_PREFIX", "KAFKA_SECURITY", "KAFKA_USERNAME", "KAFKA_PASSWORD_FILE", "KAFKA_CA_FILE")
@@ -30,7 +35,8 @@ def build() -> argparse.ArgumentParser:
         epilog=_epilog(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--home", type=Path, metavar="FOLDER", help="instead of RUNSTREAM_HOME (~/.runstream)")
+    _home(parser, default=None)
+    parser.add_argument("--version", action="version", version=f"runstream {metadata.version('runstream')}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _processes(commands)
     _pipeline(commands)
@@ -38,6 +44,13 @@ def build() -> argparse.ArgumentParser:
     _scripts(commands)
     _check(commands)
     return parser
+
+
+def _home(parser: argparse.ArgumentParser, default: object = argparse.SUPPRESS) -> None:
+    """Take --home; behind a command it has no default, which would undo what stands before it."""
+    parser.add_argument(
+        "--home", type=Path, metavar="FOLDER", default=default, help="instead of RUNSTREAM_HOME (~/.runstream)"
+    )
 
 
 def _epilog() -> str:
@@ -57,7 +70,9 @@ def _command(
 ) -> argparse.ArgumentParser:
     """Add a command; *names* are the settings, without their prefix, that its help is to tell."""
     summary, _, rest = text.partition("\n")
-    lines = [f"  {s.name:<26} {s.doc}" for s in settings.SETTINGS if s.name.removeprefix(settings.PREFIX) in names]
+    told = [s for s in settings.SETTINGS if s.name.removeprefix(settings.PREFIX) in names]
+    width = max((len(setting.name) for setting in told), default=0)
+    lines = [f"  {setting.name:<{width}}  {setting.doc}" for setting in told]
     command = commands.add_parser(
         name,
         help=summary,
@@ -66,6 +81,9 @@ def _command(
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.set_defaults(call=call, lenient=False)
+    # All words behind `exec` are Python's.
+    if name != "exec":
+        _home(command)
     return command
 
 
@@ -139,10 +157,19 @@ def _pipeline(commands: Commands[argparse.ArgumentParser]) -> None:
 
 
 def _reading(commands: Commands[argparse.ArgumentParser]) -> None:
-    runs = _command(commands, "runs", reading.runs, "List runs, newest first", *READING)
-    runs.add_argument(
-        "filter", nargs="?", default="", help="as in the dashboard: text, or terms such as tag.model=ridge"
+    runs = _command(
+        commands,
+        "runs",
+        reading.runs,
+        """List runs, newest first
+        `runstream runs "model = ridge and val/loss < 0.4" --sort val/loss --metric val/loss`""",
+        *READING,
     )
+    runs.add_argument(
+        "filter", nargs="?", default="",
+        help="as in the dashboard: words of a name or id, or terms on metrics, properties, tags and facts of a run, "
+             "joined by `and`",
+    )  # fmt: skip
     runs.add_argument("--workspace", help="only this one")
     runs.add_argument("--experiment", help="only this one")
     runs.add_argument("--status", action="append", default=[], help="only this one; may be repeated")
@@ -175,12 +202,12 @@ def _one_run(commands: Commands[argparse.ArgumentParser]) -> None:
     show = _command(
         commands, "show", following.show, "Show one run: status, tags, properties, metrics, files, logs", *READING
     )
-    show.add_argument("run", metavar="RUN", help="its id, or a beginning that no other run has")
+    show.add_argument("run", metavar="RUN", help=RUN)
     show.add_argument("--json", action="store_true", help="one JSON object")
     tail = _command(
         commands, "tail", following.tail, "Follow what one run logs and prints in the terminal until it ends", *READING
     )
-    tail.add_argument("run", metavar="RUN", help="its id, or a beginning that no other run has")
+    tail.add_argument("run", metavar="RUN", help=RUN)
     tail.add_argument(
         "--metric", action="append", default=[], metavar="NAME", help="only this one, and no lines; may be repeated"
     )
@@ -200,7 +227,7 @@ def _logs(commands: Commands[argparse.ArgumentParser]) -> None:
         Lines of all streams come as they were written, each behind the name of its stream.""",
         *READING,
     )
-    command.add_argument("run", metavar="RUN", help="its id, or a beginning that no other run has")
+    command.add_argument("run", metavar="RUN", help=RUN)
     command.add_argument("--stream", metavar="NAME", help="only this one: stdout, stderr, logs/train.txt, ...")
     command.add_argument("--follow", action="store_true", help="go on with the lines that come, until the run ends")
     command.add_argument("--lines", type=_count, metavar="N", help="start with the last N lines (all)")
@@ -247,34 +274,31 @@ def _check(commands: Commands[argparse.ArgumentParser]) -> None:
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """Return the options of a command line; it ends the process for wrong ones, as argparse does."""
-    own, words = _apart(arguments)
-    options = build().parse_args(falling(own))
-    if words:
-        options.words = words
+    """
+    Return the options of a command line; it ends the process for wrong ones, as argparse does.
+
+    Raises:
+        ConfigError: there is no such command; the message names the nearest.
+    """
+    own, script = words.apart(arguments)
+    parser = build()
+    if not arguments:
+        parser.print_help(sys.stderr)
+        raise SystemExit(exits.USAGE)
+    _refuse_unknown_command(parser, arguments[words.place(arguments) :][:1])
+    options = parser.parse_args(words.falling(own))
+    if script:
+        options.words = script
     return options
 
 
-def _apart(arguments: Sequence[str]) -> tuple[Sequence[str], list[str]]:
-    """Split off what follows `exec`: those words are Python's, and argparse would take options of them for its own."""
-    place = 0
-    while place < len(arguments) and arguments[place].startswith("-"):
-        place += 2 if arguments[place] == "--home" else 1
-    words = list(arguments[place + 1 :])
-    if arguments[place : place + 1] != ["exec"] or words[:1] in (["-h"], ["--help"]):
-        return arguments, []
-    return arguments[: place + 1], words
-
-
-def falling(arguments: Sequence[str]) -> list[str]:
-    """Return the arguments with `--sort -loss` as `--sort=-loss`: argparse takes what begins with - for an option."""
-    joined: list[str] = []
-    for argument in arguments:
-        if joined and joined[-1] == "--sort" and argument.startswith("-") and not argument.startswith("--"):
-            joined[-1] += f"={argument}"
-        else:
-            joined.append(argument)
-    return joined
+def _refuse_unknown_command(parser: argparse.ArgumentParser, names: Sequence[str]) -> None:
+    [commands] = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    for name in names:
+        if name not in commands.choices:
+            near = difflib.get_close_matches(name, commands.choices, 1)
+            hint = f"did you mean `runstream {near[0]}`?" if near else "`runstream --help` lists them"
+            raise ConfigError("COMMAND", name, f"is no command; {hint}")
 
 
 def _port(text: str) -> int:

@@ -19,8 +19,8 @@ NOTHING = "–"
 NARROWEST = 8
 """A column is not narrowed below this to fit a terminal: of a run's id so much still finds it."""
 
-CELL_WIDTH = 60
-"""A longer cell is cut in a table: the other formats hold it whole."""
+CELL_WIDTH = 120
+"""A longer cell is cut in a table, wherever it is printed: the other formats hold it whole."""
 
 
 def write(columns: Sequence[str], rows: Iterable[Row], form: str, out: TextIO) -> None:
@@ -130,6 +130,11 @@ def text(value: object) -> str:
     if isinstance(value, (bytes, bytearray, memoryview)):
         return bytes(value).hex()
     return str(value)
+
+
+def local(at: datetime) -> str:
+    """Return a time as people read it, on this machine's clock and to the second."""
+    return f"{at.astimezone():%Y-%m-%d %H:%M:%S}"
 
 
 def _csv_cell(value: object) -> object:

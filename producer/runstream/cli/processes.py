@@ -38,6 +38,9 @@ def up(options: argparse.Namespace) -> int:
         if held is None:
             return print_address(home, server.ready)
         found = read_server(home)
+        # Told before anything has started: a wrong home looks like one in which nothing was logged.
+        if not parsed.server:
+            print(f"home: {home.root}", flush=True)
         if parsed.server or found:
             whose = parsed.server or (found and f"pid {found.pid}")
             print(f"attached to the running consumer ({whose})", flush=True)

@@ -9,7 +9,8 @@ import sys
 from contextlib import AbstractContextManager, suppress
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from runstream.cli import printing
 from runstream.cli.exits import FAILED, OK
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 MAX_ROWS = 1_000_000
 """Rows that are printed at most."""
+
+RUN_COLUMNS = ("run_id", "number", "experiment", "display_name", "status")
+"""Those of the list of runs that are printed as they are."""
 
 STATUSES = ("Running", "Completed", "Failed", "Canceled", "NotResponding")
 
@@ -54,19 +58,22 @@ def runs(options: argparse.Namespace) -> int:
             page_size=options.limit,
             metrics=tuple(options.metric),
         )
-    columns = ["run_id", "number", "experiment", "display_name", "status", "created_at", *options.metric]
+    is_table = options.format == "table"
+    if is_table and not page.total:
+        _tell_why_none(options)
+        return OK
     rows = [
         [
-            *(getattr(row, column) for column in columns[:6]),
+            *(getattr(row, column) for column in RUN_COLUMNS),
+            printing.local(row.created_at) if is_table else row.created_at,
+            round(row.duration_s, 1) if is_table and row.duration_s else row.duration_s,
             *(stat.last_value if (stat := row.metrics.get(name)) else None for name in options.metric),
         ]
         for row in page.rows
     ]
-    printing.write(columns, rows, options.format, sys.stdout)
-    if options.format == "table" and page.total > len(rows):
+    printing.write([*RUN_COLUMNS, "created_at", "duration_s", *options.metric], rows, options.format, sys.stdout)
+    if is_table and page.total > len(rows):
         print(f"{len(rows)} of {page.total} runs; --limit shows more", file=sys.stderr)
-    if options.format == "table" and not page.total:
-        _tell_why_none(options)
     return OK
 
 
@@ -117,19 +124,33 @@ def _status(past: History, status: str) -> str:
 
 def resolved(past: History, run: str) -> str:
     """
-    Return the one run id that starts with *run*.
+    Return the one run id that starts with *run*, else that of the one run which is called so.
 
     Raises:
-        RunNotFound: no run's id starts so.
-        ConfigError: several do; the message lists some.
+        RunNotFound: no run's id starts so, and none has this name.
+        ConfigError: several do, or have it; the message lists some.
     """
     rows = past.sql("select run_id from run where starts_with(run_id, ?) order by run_id limit 6", [run]).fetchall()
-    found = [str(row[0]) for row in rows]
-    if run in found or len(found) == 1:
-        return run if run in found else found[0]
+    found, what = [str(row[0]) for row in rows], "the beginning of several ids"
+    if run in found:
+        return run
+    if not found:
+        called = past.sql("select run_id from run where display_name = ? order by created_at desc limit 6", [run])
+        found, what = [str(row[0]) for row in called.fetchall()], "the name of several runs, the newest first"
+    if len(found) > 1:
+        raise ConfigError("RUN", run, f"is {what}: {', '.join(found)}")
     if not found:
         raise RunNotFound(run, "this history")
-    raise ConfigError("RUN", run, f"is the beginning of several ids: {', '.join(found)}")
+    return found[0]
+
+
+def page_address(run_id: str) -> str | None:
+    """Return the address of a run's page; None where no dashboard of this home runs."""
+    from runstream_consumer.serve import read_server
+
+    parsed = settings.parse(os.environ)
+    told = None if parsed.server else read_server(Home(parsed.home))
+    return f"{told.dashboard}/run?run={quote(run_id)}" if told and told.dashboard else None
 
 
 def sql(options: argparse.Namespace) -> int:
@@ -145,16 +166,27 @@ def sql(options: argparse.Namespace) -> int:
     with history() as past:
         if options.output is None:
             return _print_answer(past.question(statement, MAX_ROWS), options.format)
-        relation = past.sql(statement)
-        columns = relation.columns
-        if options.output.suffix == ".parquet":
-            relation.write_parquet(str(options.output))
-        elif options.output.suffix in {".csv", ".json"}:
-            with options.output.open("w", encoding="utf-8") as out:
-                printing.write(columns, relation.fetchall(), options.output.suffix[1:], out)
-        else:
-            raise ConfigError("--output", str(options.output), "must end in .parquet, .csv or .json")
+        n_rows = _write(past.sql(statement), options.output)
+    print(f"{n_rows:,} row{'' if n_rows == 1 else 's'} in {options.output}", file=sys.stderr)
     return OK
+
+
+def _write(relation: Any, path: Path) -> int:
+    """
+    Write DuckDB's rows into a file of the kind that its name ends with; return how many.
+
+    Raises:
+        ConfigError: the name's ending is none that is known.
+    """
+    if path.suffix == ".parquet":
+        relation.write_parquet(str(path))
+        return len(relation)
+    if path.suffix in {".csv", ".json"}:
+        rows = relation.fetchall()
+        with path.open("w", encoding="utf-8") as out:
+            printing.write(relation.columns, rows, path.suffix[1:], out)
+        return len(rows)
+    raise ConfigError("--output", str(path), "must end in .parquet, .csv or .json")
 
 
 def _print_answer(question: Question, form: str) -> int:
