@@ -8,7 +8,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from runstream_schemas.home import Home
+from runstream_schemas.home import Home, make_private
 
 CANCEL, STOP = b"cancel\n", b"stop\n"
 """What a supervisor can be asked: to cancel the run; to end the script of a run whose end somebody else tells."""
@@ -52,7 +52,8 @@ class RunFolder:
 
     def make(self) -> None:
         """Make the folder, readable by its owner only, with the pipe in it."""
-        self.root.mkdir(mode=0o700, parents=True)
+        make_private(self.root.parent)
+        self.root.mkdir(mode=0o700)
         self.code.mkdir()
         os.mkfifo(self.control, 0o600)
 
