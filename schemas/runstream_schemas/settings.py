@@ -162,7 +162,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("RUNSTREAM_BROKERS", "brokers", "", _optional(_hosts), "Kafka brokers host:port,...; unset = embedded"),
     Setting("RUNSTREAM_SERVER", "server", "", _optional(_host), "host:port of the consumer that serves the history"),
     Setting("RUNSTREAM_TOKEN_FILE", "token_file", "", _optional(_path), "file with that server's token"),
-    Setting("RUNSTREAM_JOURNAL_BYTES", "journal_bytes", "", _optional(_size), "quota of the outbox, such as 10G"),
+    Setting("RUNSTREAM_JOURNAL_BYTES", "journal_bytes", "", _optional(_size), "quota of the home's outboxes: 10G"),
     Setting(
         "RUNSTREAM_EXIT_WAIT", "exit_wait_s", "10", _seconds, "seconds a process waits for acknowledgements at exit"
     ),
