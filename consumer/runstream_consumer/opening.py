@@ -19,7 +19,7 @@ import pyarrow as pa
 from runstream_schemas.errors import ConfigError, StoreForeign, StoreLocked, StoreUnopenable, StoreVersion
 from runstream_schemas.home import make_private, network_filesystem
 
-TABLES_VERSION = 2
+TABLES_VERSION = 3
 STORAGE_VERSION = "v1.5.0"
 MEMORY_LIMIT = "1GB"
 WAL_CHECKPOINT = "64MB"

@@ -211,7 +211,7 @@ class Channel:
         try:
             self._settle()
             self._tell_gap()
-            self.change(ProducerClosed(self.n_points, self.staging.n_dropped), CLOSING)
+            self.change(ProducerClosed(self.n_points, self.staging.n_dropped, self.journal.n_events), CLOSING)
             self.journal.close()
             hit("close-staging")
             self.staging.remove()

@@ -76,6 +76,11 @@ class Journal:
         """The sequence that the topic's next event gets."""
         return self._writer.next_sequences[topic]
 
+    @property
+    def n_events(self) -> int:
+        """How many events it holds for topics other than that of the runs, those that have left it included."""
+        return self._writer.n_events
+
     def moved(self, folder: ProducerDir) -> None:
         """Follow the renaming of the folder."""
         self.folder = folder
