@@ -38,8 +38,9 @@ def open_to_others(home: Path) -> list[Path]:
     return [path for path in found if path.parent == home / "runs" or not path.is_relative_to(home / "runs")]
 
 
-def test_nothing_in_a_home_is_open_to_others(home_path: Path, tmp_path: Path) -> None:
+def test_nothing_in_a_home_is_open_to_others(home_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Journals, archive, history, artifacts and the folder of a submitted run are private, each by itself."""
+    monkeypatch.setenv("RUNSTREAM_KEEP_CODE", "yes")
     how = RunConfiguration()
     how.environment.python.user_managed_dependencies = True
     how.environment.python.interpreter_path = sys.executable
