@@ -41,6 +41,13 @@ def folder_of(run: Run) -> RunFolder:
     return RunFolder.of(run._config.home, run.id)
 
 
+def supervisor_of(run: Run) -> int:
+    """Return the number of the supervisor's process."""
+    pid = run._reader().row().pid
+    assert pid
+    return pid
+
+
 def wait(run: Run) -> None:
     """Wait until the run's supervisor has told its end."""
     until(lambda: not folder_of(run).control.exists(), what=f"the end of {run.id}")

@@ -138,6 +138,27 @@ def test_what_a_workspace_of_the_cloud_has_says_so(name: str) -> None:
     assert not hasattr(Workspace(), "nonsense")
 
 
+def test_workspaces_are_listed_for_a_subscription() -> None:
+    """Old code asks for those of a subscription, which chooses nothing and is kept beside their names."""
+    Experiment(Workspace(workspace_name="lab"), "e").start_logging(snapshot_directory=None).complete()
+    listed = Workspace.list("sub", InteractiveLoginAuthentication(), "group")
+    assert list(listed) == ["lab"]
+    assert [(type(one), one.name, one.subscription_id, one.resource_group) for one in listed["lab"]] == [
+        (Workspace, "lab", "sub", "group")
+    ]
+
+
+def test_pages_of_documentation_are_not_there() -> None:
+    """get_docs_url() says where the page of a run, or the list of an experiment's, is instead."""
+    experiment = Experiment(Workspace(), "e 1")
+    for one in (experiment, Run(experiment, "r")):
+        with pytest.raises(
+            OutOfScope, match=r"get_docs_url\(\) is out of scope of runstream: get_portal_url\(\) gives"
+        ):
+            one.get_docs_url()
+    assert experiment.get_portal_url().endswith("/?exp=e+1")
+
+
 def test_a_workspace_comes_from_its_file() -> None:
     """write_config() and from_config() round a workspace, and a login does no harm."""
     Workspace("sub", "group", "lab").write_config()

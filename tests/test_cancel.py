@@ -12,7 +12,7 @@ import pytest
 from runstream import Run
 from runstream.run_folder import RunFolder, started_at
 from runstream_schemas.errors import SupervisedElsewhere
-from tests.submitted import EXPERIMENT, ended, folder, folder_of, submit
+from tests.submitted import EXPERIMENT, ended, folder, folder_of, submit, supervisor_of
 from tests.waiting import until
 
 STUBBORN = '''
@@ -37,13 +37,6 @@ STUBBORN = '''
 def pid_of(run: Run) -> int:
     """Return the number of the script's process, once it runs."""
     return until(lambda: folder_of(run).noted_process(), what="the script's process")
-
-
-def supervisor_of(run: Run) -> int:
-    """Return the number of the supervisor's process."""
-    pid = run._reader().row().pid
-    assert pid
-    return pid
 
 
 def said(run: Run, word: str) -> None:

@@ -145,7 +145,14 @@ def test_a_run_can_be_insisted_on() -> None:
     """With allow_offline=False there must be a submitted run; the error says what to do, and none is started."""
     with pytest.raises(RunEnvironmentMissing, match="RUNSTREAM_RUN_ID is not set"):
         Run.get_context(allow_offline=False)
+    with pytest.raises(RunEnvironmentMissing, match="RUNSTREAM_RUN_ID is not set"):
+        Run.get_submitted_run()
     assert context._current is None
+
+
+def test_the_older_name_gives_the_submitted_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scripts of the first years call get_submitted_run(): it is the context of a submitted script."""
+    assert inside(monkeypatch) is Run.get_submitted_run()
 
 
 def test_an_id_that_cannot_be_one_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

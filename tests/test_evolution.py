@@ -28,6 +28,7 @@ SHIPPED = {
     "ac4a0feec3b2f5ff": "LOGS",
     "f56df477c4ca7fa1": "RUNS",
     "5fc796a6ecaf7ffd": "CATALOG",
+    "f019825abe8d57f8": "RUNS",
 }
 """Fingerprints of every schema that ever left this repository, and its topic: a line is added, none ever changes."""
 

@@ -1,4 +1,4 @@
-"""A producer's segments: the next one, quota, fsync, trim."""
+"""A producer's segments: the next one, fsync, trim."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from runstream.journal import Journal, Room, Syncer
+from runstream.journal import Journal, Syncer
+from runstream.room import Room
 from runstream_schemas.errors import JournalUnavailable
 from runstream_schemas.home import ProducerDir
 from runstream_schemas.scan import Frame
@@ -132,27 +133,3 @@ def test_the_syncer_syncs_what_was_written(journal: Journal) -> None:
     syncer.ask(journal)
 
     assert journal.synced_frame == 5
-
-
-def test_a_quota_counts_what_is_written_and_forgets_what_is_trimmed(tmp_path: Path) -> None:
-    """Points stop before the reserve, tags at the quota, and trimmed bytes are free again."""
-    room = Room(tmp_path, "outbox", 100_000_000)
-    room.add(90_000_000)
-    held = (room.allows(1, reserved=False), room.allows(1, reserved=True))
-    room.add(10_000_000)
-    full = (room.allows(1, reserved=False), room.allows(1, reserved=True))
-    room.add(-50_000_000)
-
-    assert (held, full) == ((False, True), (False, False))
-    assert room.allows(1, reserved=False)
-    assert "quota of 100,000,000 bytes" in room.full_because
-    assert "what Kafka takes makes room, or raise RUNSTREAM_JOURNAL_BYTES" in room.full_because
-
-
-def test_the_embedded_log_stops_when_the_disk_is_nearly_full(tmp_path: Path) -> None:
-    """Without a quota a log may take what the disk has, but for the last gibibyte."""
-    room = Room(tmp_path, "log", None)
-
-    assert room.allows(1000, reserved=False)
-    assert not room.allows(1 << 60, reserved=False)
-    assert room.full_because == "less than 1 GiB of its disk is free"

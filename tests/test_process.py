@@ -54,7 +54,7 @@ def test_a_normal_end_closes_the_producer_in_good_order(home_path: Path) -> None
     scripts.execute(home_path, "for i in range(10): run.log('x', i, step=i)")
 
     assert recover_home(home_path) == 0
-    assert [event.change for event in changes(home_path, ProducerClosed)] == [ProducerClosed(10, 0)]
+    assert [event.change for event in changes(home_path, ProducerClosed)] == [ProducerClosed(10, 0, n_events=1)]
     assert sorted(path.name for path in Home(home_path).producers()[0].path.iterdir()) == [f"{0:020d}.journal", "lock"]
 
 

@@ -191,8 +191,8 @@ def test_tags_and_properties_come_back(run: Run) -> None:
     run.tag("a", "new")
     run.remove_tags("b")
     run.add_properties({"commit": "abc"})
-    assert run.get_tags() == {"a": "new", "c": None}
-    assert run.get_properties() == {"commit": "abc"}
+    assert run.get_tags() == run.tags == {"a": "new", "c": None}
+    assert run.get_properties() == run.properties == {"commit": "abc"}
 
 
 def test_a_property_of_the_history_is_not_written_again(run: Run) -> None:

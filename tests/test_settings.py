@@ -31,6 +31,8 @@ def test_an_empty_environment_gives_the_defaults() -> None:
         ("RUNSTREAM_KAFKA_SECURITY", "sasl_ssl", "kafka_security", "SASL_SSL"),
         ("RUNSTREAM_HOME", "/tmp/x", "home", Path("/tmp/x")),
         ("RUNSTREAM_LOG_LEVEL", "debug", "log_level", "DEBUG"),
+        ("RUNSTREAM_KEEP_CODE", "Yes", "keep_code", True),
+        ("RUNSTREAM_KEEP_CODE", "0", "keep_code", False),
     ],
 )
 def test_values_are_read(name: str, text: str, field: str, value: object) -> None:
@@ -52,6 +54,7 @@ def test_values_are_read(name: str, text: str, field: str, value: object) -> Non
         ("RUNSTREAM_KAFKA_SECURITY", "TLS"),
         ("RUNSTREAM_TOPIC_PREFIX", "a/b"),
         ("RUNSTREAM_LOG_LEVEL", "LOUD"),
+        ("RUNSTREAM_KEEP_CODE", "perhaps"),
     ],
 )
 def test_wrong_values_name_the_variable(name: str, text: str) -> None:

@@ -259,8 +259,9 @@ def test_a_run_keeps_its_first_snapshot(source: Path) -> None:
     assert run.restore_snapshot(second).endswith(f"{second}.zip")
 
 
-def test_a_submitted_run_has_its_snapshot(tmp_path: Path) -> None:
+def test_a_submitted_run_has_its_snapshot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A submitted folder is kept, without what is ignored; the script runs in a copy with just these files."""
+    monkeypatch.setenv("RUNSTREAM_KEEP_CODE", "yes")
     source = folder(
         tmp_path / "code", "import os; print(sorted(os.listdir('.')))", lib__py="", big__bin="", __amlignore="*.bin"
     )

@@ -126,6 +126,7 @@ def test_collecting_can_be_switched_off(tmp_path: Path, home_path: Path, monkeyp
 def test_a_run_tells_what_was_submitted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The definition, the command line and the snapshot are properties; no secret of arguments or environment is."""
     monkeypatch.setenv("RUNSTREAM_CAPTURE", "host")
+    monkeypatch.setenv("RUNSTREAM_KEEP_CODE", "yes")
     configuration = user_managed()
     configuration.environment_variables = {"API_KEY": "canary-1"}
     run = submit(folder(tmp_path / "code"), "--alpha", 0.5, "--token", "canary-2", run_config=configuration)

@@ -291,7 +291,7 @@ CHANGES = {
 _CHANGE_FIELDS = (
     *("workspace", "experiment", "display_name", "run_type", "parent_run_id", "description", "host", "user", "pid"),
     *("continues", "status", "error_type", "error_message", "error_traceback", "error_code"),
-    *("n_points", "n_dropped", "reason", "archived"),
+    *("n_points", "n_dropped", "n_events", "reason", "archived"),
 )
 
 _PLAIN: dict[type, tuple[str, tuple[str, ...]]] = {

@@ -18,6 +18,7 @@ from runstream_consumer import chart as charting
 from runstream_consumer import config, details, paired, pictures, pipeline, progress, remote, runs, shapes
 from runstream_consumer.access import Access, Filed, Moments, Served
 from runstream_consumer.answer import Answer
+from runstream_consumer.arrival import Arrival, ArrivalReads
 from runstream_consumer.catalog import CatalogReads, ExperimentRow, ModelFileRow, ModelRow
 from runstream_consumer.chart import Axis, Chart, ChartKey
 from runstream_consumer.details import (
@@ -57,6 +58,7 @@ SQL_TIMEOUT_S = 60.0
 
 __all__ = [
     "Answer",
+    "Arrival",
     "ArtifactRow",
     "ExperimentRow",
     "ModelFileRow",
@@ -141,7 +143,7 @@ def _token(path: Path, address: str) -> str:
         raise HistoryUnreachable(address, f"its token cannot be read from {path}") from error
 
 
-class History(CatalogReads, LogReads, LineSearch, FamilyReads, Moments):
+class History(CatalogReads, LogReads, ArrivalReads, LineSearch, FamilyReads, Moments):
     """
     The history, opened for reading. Threads may share it.
 

@@ -5,18 +5,21 @@ checkpoint is a consistent earlier state, and the positions in it say where to r
 """
 
 import hashlib
+import os
 import re
+import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
 from runstream_schemas.errors import ConfigError, StoreForeign, StoreLocked, StoreUnopenable, StoreVersion
-from runstream_schemas.home import network_filesystem
+from runstream_schemas.home import make_private, network_filesystem
 
-TABLES_VERSION = 2
+TABLES_VERSION = 3
 STORAGE_VERSION = "v1.5.0"
 MEMORY_LIMIT = "1GB"
 THREADS = 1
@@ -99,6 +102,17 @@ def set_aside(path: Path) -> Path:
     return aside
 
 
+def make_wal(path: Path) -> None:
+    """Make the write-ahead log, if there is none, with the rights of its file: DuckDB would take the umask."""
+    with suppress(OSError):
+        # As above: where this fails, the commit does, and tells it.
+        wal = os.open(_wal(path), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            os.fchmod(wal, path.stat().st_mode & 0o666)
+        finally:
+            os.close(wal)
+
+
 def insert_rows(connection: duckdb.DuckDBPyConnection, table: str, rows: pa.Table) -> None:
     """Insert ``rows`` by name into ``table``; columns that they lack are NULL."""
     connection.register(_INCOMING, rows)
@@ -175,7 +189,7 @@ def _connect_or_set_aside(path: Path, notes: list[str]) -> duckdb.DuckDBPyConnec
 
 
 def _connect(path: Path) -> duckdb.DuckDBPyConnection:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_private(path.parent)
     settings: dict[str, str | bool | int | float | list[str]] = {
         "storage_compatibility_version": STORAGE_VERSION,
         "threads": THREADS,
@@ -184,10 +198,29 @@ def _connect(path: Path) -> duckdb.DuckDBPyConnection:
         "default_block_size": BLOCK_BYTES,
         "write_buffer_row_group_count": WRITE_BUFFER,
     }
+    if not path.exists():
+        with suppress(OSError):
+            # What cannot be made here DuckDB cannot make either, and it says why.
+            _make_private(path, settings)
     connection = duckdb.connect(str(path), config=settings)
     # DuckDB draws one on standard output for whatever takes two seconds, also where nobody looks.
     connection.execute("SET enable_progress_bar = false")
+    # Temporary files would come into a folder made by the umask.
+    path.with_name(path.name + ".tmp").mkdir(mode=0o700, exist_ok=True)
     return connection
+
+
+def _make_private(path: Path, settings: dict[str, str | bool | int | float | list[str]]) -> None:
+    """Make the file for its owner only.
+
+    DuckDB makes files by the umask, which belongs to the program around us, and takes no empty one: so it makes this
+    one where nobody else can look.
+    """
+    with tempfile.TemporaryDirectory(prefix=f".new-{path.name}-", dir=path.parent) as folder:
+        born = Path(folder, path.name)
+        duckdb.connect(str(born), config=settings).close()
+        born.chmod(0o600)
+        path.hardlink_to(born)
 
 
 def _raise_unless_damaged(path: Path, error: duckdb.Error) -> None:

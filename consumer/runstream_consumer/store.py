@@ -172,6 +172,7 @@ class Store:
             self._roll_back()
             raise
         hit("commit.before")
+        opening.make_wal(self.path)
         try:
             self._commit()
         except duckdb.Error as error:

@@ -230,6 +230,7 @@ CREATE TABLE run_event (
     error_code VARCHAR,
     n_points BIGINT,
     n_dropped BIGINT,
+    n_events BIGINT,
     reason VARCHAR,
     archived BOOLEAN
 );
@@ -258,6 +259,7 @@ COMMENT ON COLUMN run_event.error_traceback IS 'status: its traceback.';
 COMMENT ON COLUMN run_event.error_code IS 'status: its code, as given by the user.';
 COMMENT ON COLUMN run_event.n_points IS 'producer_closed: points logged; gap: points lost.';
 COMMENT ON COLUMN run_event.n_dropped IS 'producer_closed: points that could not be kept.';
+COMMENT ON COLUMN run_event.n_events IS 'producer_closed, producer_lost: events that the producer wrote to other topics; NULL where it did not count them.';
 COMMENT ON COLUMN run_event.reason IS 'producer_lost, gap: why.';
 COMMENT ON COLUMN run_event.archived IS 'archived: true = hidden from lists, false = brought back.';
 

@@ -13,7 +13,8 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from runstream.journal import Journal, Room, fsync_folder
+from runstream.journal import Journal, fsync_folder
+from runstream.room import Room
 from runstream.series import Kinds
 from runstream.staging import Staging
 from runstream.texts import Texts

@@ -67,6 +67,7 @@ class Folder:
         self.name = name
         self._kept: dict[str, Mark] = {inside: mark for inside, _, mark in self._files()}
         self._seen: dict[str, Mark] = dict(self._kept)
+        self._uploaded: dict[str, Mark] = {}
 
     def still(self) -> Iterator[tuple[str, Path, Mark]]:
         """Yield (name in the run, path, mark) of what is not as it was kept, and held still since the last call."""
@@ -81,9 +82,16 @@ class Folder:
             if self._kept.get(inside) != mark:
                 yield f"{self.name}/{inside}", path, mark
 
-    def keep(self, name: str, mark: Mark) -> None:
-        """Remember that a file was kept as *mark* says."""
-        self._kept[name.removeprefix(f"{self.name}/")] = mark
+    def keep(self, name: str, mark: Mark, *, is_uploaded: bool) -> None:
+        """Remember that a file was seen to as *mark* says; one that could not be uploaded is not tried again."""
+        inside = name.removeprefix(f"{self.name}/")
+        self._kept[inside] = mark
+        if is_uploaded:
+            self._uploaded[inside] = mark
+
+    def uploaded(self) -> list[Path]:
+        """Return the files that are the run's as they lie there now."""
+        return [path for inside, path, mark in self._files() if self._uploaded.get(inside) == mark]
 
     def _files(self) -> Iterator[tuple[str, Path, Mark]]:
         """Yield every regular file below the folder; links are left alone, for they may lead anywhere."""
@@ -154,6 +162,10 @@ class Capture:
             for name, path, mark in self._outputs.grown():
                 self._upload(self._outputs, name, path, mark)
 
+    def uploaded(self) -> list[Path]:
+        """Return the files that are the run's, as they lie there now."""
+        return [path for folder in (self._outputs, self._logs) if folder is not None for path in folder.uploaded()]
+
     def abandon(self) -> None:
         """In a forked child: the parent sees to the folders; what the child prints is its own."""
         self._thread = None
@@ -176,11 +188,13 @@ class Capture:
                     self._upload(self._logs, name, path, mark)
 
     def _upload(self, folder: Folder, name: str, path: Path, mark: Mark) -> None:
+        is_uploaded = True
         try:
             self._reopened().upload_file(checked(name), path)
         except (RunstreamError, OSError) as error:
+            is_uploaded = False
             notices.once(("capture", self._run_id, name), "run %s: %s is not kept: %s", self._run_id, path, error)
-        folder.keep(name, mark)
+        folder.keep(name, mark, is_uploaded=is_uploaded)
 
     def _read(self, name: str, path: Path, mark: Mark) -> None:
         """Hand what a log file has grown by to the scribe; a file that shrank or was replaced is read anew."""

@@ -166,7 +166,7 @@ class Channel:
         sequence = self.journal.next_sequence(topic)
         data = codec.encode(replace(event, sequence=sequence))
         if not self.journal.room.allows(len(data), reserved=True):
-            cause = "its quota is used up, the reserve for tags and status included"
+            cause = f"there is no room for it, nor in the reserve for tags and status: {self.journal.room.full_because}"
             raise JournalUnavailable(path=str(self.folder.path), cause=cause)
         self.journal.append(topic, [data], sequence, flags=flags)
         self._wrote()
@@ -211,7 +211,7 @@ class Channel:
         try:
             self._settle()
             self._tell_gap()
-            self.change(ProducerClosed(self.n_points, self.staging.n_dropped), CLOSING)
+            self.change(ProducerClosed(self.n_points, self.staging.n_dropped, self.journal.n_events), CLOSING)
             self.journal.close()
             hit("close-staging")
             self.staging.remove()

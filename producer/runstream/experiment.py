@@ -192,6 +192,12 @@ class Experiment(ExperimentLabels):
         expect(workspace, Workspace, "Experiment.delete(workspace, experiment_id)")
         delete(workspace.name, experiment_id)
 
+    def get_portal_url(self) -> str:
+        """Return the address of the list of its runs on the dashboard."""
+        from runstream.reading import experiment_url
+
+        return experiment_url(config.read(), self._name)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Experiment) and (other._workspace, other._name) == (self._workspace, self._name)
 
@@ -208,10 +214,8 @@ class Experiment(ExperimentLabels):
         """Return the experiment as a table with a link to its runs, which notebooks show."""
         import html
 
-        from runstream.reading import experiment_url
-
         cells = "".join(f"<td>{html.escape(text)}</td>" for text in (self._name, self._workspace.name))
-        page = html.escape(experiment_url(config.read(), self._name))
+        page = html.escape(self.get_portal_url())
         link = f'<a href="{page}" target="_blank" rel="noopener">Its runs</a>'
         heads = "".join(f"<th>{text}</th>" for text in ("Name", "Workspace", "Report Page"))
         return f"<table><tr>{heads}</tr><tr>{cells}<td>{link}</td></tr></table>"

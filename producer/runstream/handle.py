@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Never
 
 from runstream import config, known, rows
 from runstream.experiment import Experiment
 from runstream.logger import Logger
+from runstream_schemas.errors import OutOfScope
 from runstream_schemas.events import Change, Created, RunEvent
 
 if TYPE_CHECKING:
@@ -50,6 +51,10 @@ class Handle(Logger):
         from runstream.reading import portal_url
 
         return portal_url(self._config, self._id)
+
+    def get_docs_url(self) -> Never:
+        """Raise OutOfScope: no pages of documentation belong to a run."""
+        raise OutOfScope(feature="get_docs_url()", instead="get_portal_url() gives the run's page on your dashboard")
 
     def _append_change(self, change: Change) -> None:
         """Append an event about the run itself; it is in the journal when this returns."""

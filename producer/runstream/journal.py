@@ -1,4 +1,4 @@
-"""Station 2, the disk: one producer's segments. Append, begin the next, fsync in the background, quota, trim."""
+"""Station 2, the disk: one producer's segments. Append, begin the next, fsync in the background, trim."""
 
 from __future__ import annotations
 
@@ -12,76 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runstream import notices
+from runstream.room import Room
 from runstream_schemas.errors import JournalUnavailable
 from runstream_schemas.failpoint import hit
 from runstream_schemas.home import ProducerDir
-from runstream_schemas.segment import Role, SegmentHeader, SegmentWriter
+from runstream_schemas.segment import SegmentHeader, SegmentWriter
 
 SEGMENT_BYTES = 64 << 20
-RESERVE_BYTES = 16 << 20
-"""Kept for tags, status and gaps when points no longer get in."""
-
-MIN_FREE_BYTES = 1 << 30
-MAX_OUTBOX_BYTES = 10 << 30
 SYNC_EVERY_S = 0.5
-_LOOK_EVERY_S = 1.0
-_LOOK_EVERY_BYTES = 16 << 20
-
-
-class Room:
-    """
-    What the journals of one home may take up, for all producers of this process.
-
-    An outbox gets 10 GiB or half of the disk's free space at the start. The embedded log is kept for good, so that it
-    has no bound of its own, but it stops while less than 1 GiB is free. A size given by the user replaces both rules.
-    """
-
-    def __init__(self, folder: Path, role: Role, given_bytes: int | None) -> None:
-        """Look at nothing yet; *folder* exists when the first bytes are added."""
-        self._folder = folder
-        self._min_free_bytes = 0 if role == "outbox" or given_bytes is not None else MIN_FREE_BYTES
-        self._limit_bytes = given_bytes
-        self._is_outbox = role == "outbox"
-        self._has_no_limit_yet = given_bytes is None and role == "outbox"
-        self._lock = threading.RLock()
-        self._used_bytes = 0
-        self._looked_at_s = float("-inf")
-        self._used_when_looked = 0
-        self._free_bytes = 0
-
-    def add(self, size_bytes: int) -> None:
-        """Count bytes written (or, negative, removed)."""
-        with self._lock:
-            self._used_bytes += size_bytes
-
-    def allows(self, size_bytes: int, *, reserved: bool) -> bool:
-        """Tell whether so many bytes may be written; *reserved* = the last 16 MiB may be used, too."""
-        kept_back = 0 if reserved else RESERVE_BYTES
-        if self._has_no_limit_yet:
-            self._limit_bytes = min(MAX_OUTBOX_BYTES, _free_bytes(self._folder) // 2)
-            self._has_no_limit_yet = False
-        if self._limit_bytes is not None:
-            # A small quota keeps a quarter of itself back.
-            return self._used_bytes + size_bytes + min(kept_back, self._limit_bytes // 4) <= self._limit_bytes
-        now_s = time.monotonic()
-        n_since = self._used_bytes - self._used_when_looked
-        if now_s - self._looked_at_s > _LOOK_EVERY_S or n_since > _LOOK_EVERY_BYTES:
-            self._free_bytes, self._looked_at_s = _free_bytes(self._folder), now_s
-            self._used_when_looked = self._used_bytes
-        return self._free_bytes - size_bytes >= self._min_free_bytes - (RESERVE_BYTES if reserved else 0)
-
-    @property
-    def full_because(self) -> str:
-        """Why there is no room, and what makes some."""
-        if self._limit_bytes is None:
-            return f"less than {MIN_FREE_BYTES >> 30} GiB of its disk is free"
-        relief = "what Kafka takes makes room, or raise" if self._is_outbox else "raise"
-        return f"its quota of {self._limit_bytes:,} bytes is used up; {relief} RUNSTREAM_JOURNAL_BYTES"
-
-    def abandon(self) -> None:
-        """Fresh lock and count in a forked child."""
-        self._lock = threading.RLock()
-        self._used_bytes = self._used_when_looked = 0
 
 
 @dataclass(slots=True)
@@ -126,6 +64,7 @@ class Journal:
         self._retry_at_s = 0.0
         self._size_bytes = 0  # of the last segment of a closed journal, until Kafka has it
         self._writer = SegmentWriter(folder.segment(0), header)
+        room.own(folder.producer_id)
         room.add(self._writer.size)
 
     @property
@@ -136,6 +75,11 @@ class Journal:
     def next_sequence(self, topic: int) -> int:
         """The sequence that the topic's next event gets."""
         return self._writer.next_sequences[topic]
+
+    @property
+    def n_events(self) -> int:
+        """How many events it holds for topics other than that of the runs, those that have left it included."""
+        return self._writer.n_events
 
     def moved(self, folder: ProducerDir) -> None:
         """Follow the renaming of the folder."""
@@ -334,9 +278,3 @@ def fsync_folder(folder: Path) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
-
-
-def _free_bytes(folder: Path) -> int:
-    """Bytes that this user may still write on the folder's disk."""
-    disk = os.statvfs(folder)
-    return disk.f_bavail * disk.f_frsize

@@ -39,6 +39,11 @@ class Labels(Handle):
         """Read the run's tags. Raises as get_metrics() does."""
         return self._reader().tags()
 
+    @property
+    def tags(self) -> dict[str, str | None]:
+        """The run's tags, read anew each time, as by get_tags()."""
+        return self.get_tags()
+
     def add_properties(self, properties: Mapping[str, str]) -> None:
         """
         Add properties, which never change: for what a run was made from, such as a commit.
@@ -60,6 +65,11 @@ class Labels(Handle):
     def get_properties(self) -> dict[str, str]:
         """Read the run's properties. Raises as get_metrics() does."""
         return self._reader().properties()
+
+    @property
+    def properties(self) -> dict[str, str]:
+        """The run's properties, read anew each time, as by get_properties()."""
+        return self.get_properties()
 
     def _append_tag(self, key: str, value: str | None, *, removed: bool) -> None:
         run_id, producer = self._id, self.producer

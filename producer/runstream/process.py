@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Final
 from runstream import notices, worker
 from runstream.config import Config, LogKey, RunKey
 from runstream.drain import Drainer
-from runstream.journal import Room, Syncer
+from runstream.journal import Syncer
 from runstream.producer import Producer, Services
+from runstream.room import Room
 from runstream_schemas.errors import JournalUnavailable
 from runstream_schemas.events import Created
 from runstream_schemas.segment import Role

@@ -17,7 +17,8 @@ from runstream.channel import Channel, Make
 from runstream.config import Config
 from runstream.drain import Drainer
 from runstream.intake import Intake
-from runstream.journal import Room, Syncer
+from runstream.journal import Syncer
+from runstream.room import Room
 from runstream_schemas.errors import FlushTimeout, JournalUnavailable
 from runstream_schemas.events import Created
 from runstream_schemas.home import ProducerDir, host_name

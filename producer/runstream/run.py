@@ -68,6 +68,16 @@ class Run(Charts, Family, Labels, Models, Naming, Snapshots, Supervised, Waiting
         return current(allow_offline=allow_offline)
 
     @staticmethod
+    def get_submitted_run() -> Run:
+        """
+        Return the submitted run that this process is a part of, as `get_context(allow_offline=False)`: its older name.
+
+        Raises:
+            RunEnvironmentMissing: there is none.
+        """
+        return Run.get_context(allow_offline=False)
+
+    @staticmethod
     def get(workspace: Workspace, run_id: str) -> Run:
         """
         Return a run of a workspace by its id.

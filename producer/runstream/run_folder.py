@@ -5,10 +5,11 @@ from __future__ import annotations
 import errno
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from runstream_schemas.home import Home
+from runstream_schemas.home import Home, make_private
 
 CANCEL, STOP = b"cancel\n", b"stop\n"
 """What a supervisor can be asked: to cancel the run; to end the script of a run whose end somebody else tells."""
@@ -46,15 +47,30 @@ class RunFolder:
         return self.root / "process.json"
 
     @property
+    def requirements(self) -> Path:
+        """What pip was asked for."""
+        return self.root / "requirements.txt"
+
+    @property
     def supervisor_log(self) -> Path:
         """What the supervisor has to say about itself."""
         return self.root / "supervisor.log"
 
     def make(self) -> None:
         """Make the folder, readable by its owner only, with the pipe in it."""
-        self.root.mkdir(mode=0o700, parents=True)
+        make_private(self.root.parent)
+        self.root.mkdir(mode=0o700)
         self.code.mkdir()
         os.mkfifo(self.control, 0o600)
+
+    def discard(self) -> None:
+        """Remove the folder of a run that has ended; one in which the supervisor has told of trouble stays."""
+        if self.supervisor_log.stat().st_size:
+            return
+        for path in (self.supervisor_log, self.process_file, self.stopping, self.requirements):
+            path.unlink(missing_ok=True)
+        with suppress(OSError):
+            self.root.rmdir()
 
     def ask(self, request: bytes) -> bool:
         """Send a request to the supervisor; False when there is none that listens."""

@@ -14,6 +14,7 @@ from typing import IO, Any, BinaryIO, Final, Protocol
 from runstream.config import Config
 from runstream.progress import Progress
 from runstream_schemas.errors import ConfigError, InvalidValue
+from runstream_schemas.home import make_private
 
 CHUNK_BYTES: Final = 1024 * 1024
 
@@ -101,7 +102,7 @@ class LocalStore:
 
     def save(self, head: bytes, source: Readable, what: str) -> Saved:
         """Copy into the folder, fsync, and only then give the file its hash as name."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(self._folder)
         incoming = self._folder / f".incoming-{os.urandom(8).hex()}"
         try:
             with open(os.open(incoming, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as target:

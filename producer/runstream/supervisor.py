@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from runstream import status, tracebacks, venvs
+from runstream import clearing, snapshot, status, tracebacks, venvs
 from runstream.capture import Capture
 from runstream.config import Config
 from runstream.descendants import Descendants, adopt_orphans
@@ -98,6 +98,8 @@ class Supervisor:
         self._run.producer.close()
         self._folder.control.unlink()
         self._deliver()
+        if not self._config.settings.keep_code:
+            self._clear()
 
     # The three parts of a run.
 
@@ -141,7 +143,7 @@ class Supervisor:
             self._step(venv.making(), venv.unmade)
             if self._end is None:
                 venv.link()
-            installing = venv.installing(self._folder.root / "requirements.txt")
+            installing = venv.installing(self._folder.requirements)
             if self._end is None and installing is not None:
                 self._step(installing, venv.refusal)
             if self._end is None:
@@ -203,6 +205,16 @@ class Supervisor:
             signal.signal(number, signal.SIG_DFL)
         with suppress(FlushTimeout):
             self._run.flush(DELIVERY_WAIT_S)
+
+    def _clear(self) -> None:
+        """Remove what is stored from the script's copy."""
+        snapshot_id = self._order.properties.get(snapshot.PROPERTY)
+        try:
+            # Not a folder that is going to be removed: whatever asks for the current one would fail.
+            os.chdir(self._config.home.root)
+            clearing.clear(self._folder, snapshot_id, self._capture.uploaded(), self._config)
+        except Exception:  # noqa: BLE001 - the process's edge: what is left over does no harm
+            traceback.print_exc()
 
     # Being asked to stop.
 

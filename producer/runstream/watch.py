@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TextIO
 
-from runstream import console, status
+from runstream import console, settling, status
 from runstream_schemas.errors import HistoryBusy, HistoryUnreachable
 
 if TYPE_CHECKING:
@@ -19,9 +19,6 @@ GROWTH: Final = 1.4
 
 REST: Final = 4
 """A pause lasts at least so many times as long as the look before it took: a wait never keeps a core busy."""
-
-SETTLE_S: Final = 0.3
-"""How long lines that were written before a run's end may take to arrive after it, over Kafka."""
 
 OVER: Final = status.TERMINAL | {"NotResponding"}
 """Statuses after which there is nothing to wait for: a silent run may come back, but nobody knows when."""
@@ -54,6 +51,12 @@ class Show:
             found = found or bool(page.pieces)
             if page.is_last:
                 return found
+
+    def rest(self, history: History) -> None:
+        """Print the lines that arrive after the run's end, and say so where some do not."""
+        n_missing = settling.show_rest(history, self._run_id, lambda: self.lines(history))
+        if n_missing:
+            self._print(f"\n{n_missing:,} events that the run has written have not arrived yet")
 
     def end(self, row: RunRow) -> None:
         """Print the summary."""
@@ -107,12 +110,11 @@ def to_end(reader: Reader, run_id: str, is_over: Callable[[str], bool], show: Sh
         while True:
             began_s = time.monotonic()
             try:
-                # Asked before the lines: what a run wrote before it ended is then certainly among them.
                 row = history.run(run_id)
                 has_lines = show is not None and show.lines(history)
                 if is_over(row.status):
-                    if show is not None:
-                        _last_lines(show, history)
+                    if show is not None and row.status in status.TERMINAL:
+                        show.rest(history)
                     return row
                 heard_s = time.monotonic()
             except (HistoryUnreachable, HistoryBusy):
@@ -121,10 +123,3 @@ def to_end(reader: Reader, run_id: str, is_over: Callable[[str], bool], show: Sh
                 has_lines = False
             pause_s = FIRST_PAUSE_S if has_lines else min(pause_s * GROWTH, LONGEST_PAUSE_S)
             time.sleep(max(pause_s, REST * (time.monotonic() - began_s)))
-
-
-def _last_lines(show: Show, history: History) -> None:
-    """Print what arrives after the end, which over Kafka goes another way than the lines before it."""
-    time.sleep(SETTLE_S)
-    while show.lines(history):
-        time.sleep(SETTLE_S)

@@ -71,17 +71,23 @@ class Heartbeat:
 
 @dataclass(frozen=True, slots=True)
 class ProducerClosed:
-    """The producer ended in good order: how many points it logged, and how many it had to drop."""
+    """The producer ended in good order: how many points it logged, and how many it had to drop.
+
+    `n_events` = how many events it wrote to topics other than that of the runs: a reader who has them has all. None
+    where it was not counted.
+    """
 
     n_points: int
     n_dropped: int
+    n_events: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ProducerLost:
-    """Recovery found the producer dead; appended after everything that could be saved."""
+    """Recovery found the producer dead; appended after everything that could be saved. `n_events` as above."""
 
     reason: str
+    n_events: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -180,7 +180,8 @@ class Home:
         path = self.root / "home.id"
         if not path.exists():
             born = self.root / f".home.id-{os.getpid()}"
-            born.write_text(new_producer_id(), encoding="ascii")
+            with open(os.open(born, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
+                file.write(new_producer_id().encode("ascii"))
             try:
                 # Of two processes that come here at once, one wins and both read its id.
                 os.link(born, path)
@@ -195,6 +196,15 @@ class Home:
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.journal_dir.mkdir(mode=0o700, exist_ok=True)
         return self
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder for its owner only, and so those above it that are missing; one that is there stays as it is."""
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+    except FileNotFoundError:
+        make_private(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
 
 
 @contextmanager

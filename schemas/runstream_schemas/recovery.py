@@ -196,7 +196,7 @@ class _Appender:
     def close_journal(self, reason: str) -> None:
         """Append `lost` as the closing frame; of a producer that serves no run, there is nothing to tell."""
         if self._writer.header.run_id:
-            self.add_change(ProducerLost(reason), CLOSING)
+            self.add_change(ProducerLost(reason, self._writer.n_events), CLOSING)
         else:
             self._writer.append(0, [], 0, flags=CLOSING)
 

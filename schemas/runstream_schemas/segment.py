@@ -21,6 +21,7 @@ from runstream_schemas.frame import (
 )
 from runstream_schemas.home import NEW_PREFIX
 from runstream_schemas.scan import Damage, Frame, Scan, Tail, read_header, scan
+from runstream_schemas.topics import Topic
 
 __all__ = [
     "CLOSING",
@@ -75,6 +76,11 @@ class SegmentWriter:
             born.rename(path)
         except OSError as e:
             raise JournalUnavailable(str(path), e) from e
+
+    @property
+    def n_events(self) -> int:
+        """Events that the journal holds for topics other than that of the runs, over all its segments."""
+        return sum(self.next_sequences) - self.next_sequences[Topic.RUNS]
 
     @classmethod
     def resume(cls, path: Path) -> SegmentWriter:

@@ -50,6 +50,7 @@ class Settings:
     snapshot_files: int
     snapshot_bytes: int
     cancel_wait_s: float
+    keep_code: bool
     failpoint: str | None
 
     def kafka_options(self) -> dict[str, object]:
@@ -126,6 +127,13 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _switch(text: str) -> bool:
+    switches = {"yes": True, "true": True, "on": True, "1": True, "no": False, "false": False, "off": False, "0": False}
+    if text.lower() not in switches:
+        raise ValueError("is neither yes nor no")
+    return switches[text.lower()]
+
+
 def _hosts(text: str) -> str:
     for host in text.split(","):
         _host(host.strip())
@@ -162,7 +170,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("RUNSTREAM_BROKERS", "brokers", "", _optional(_hosts), "Kafka brokers host:port,...; unset = embedded"),
     Setting("RUNSTREAM_SERVER", "server", "", _optional(_host), "host:port of the consumer that serves the history"),
     Setting("RUNSTREAM_TOKEN_FILE", "token_file", "", _optional(_path), "file with that server's token"),
-    Setting("RUNSTREAM_JOURNAL_BYTES", "journal_bytes", "", _optional(_size), "quota of the outbox, such as 10G"),
+    Setting("RUNSTREAM_JOURNAL_BYTES", "journal_bytes", "", _optional(_size), "quota of the home's outboxes: 10G"),
     Setting(
         "RUNSTREAM_EXIT_WAIT", "exit_wait_s", "10", _seconds, "seconds a process waits for acknowledgements at exit"
     ),
@@ -205,6 +213,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("RUNSTREAM_SNAPSHOT_FILES", "snapshot_files", "2000", _count, "most files that a snapshot may have"),
     Setting("RUNSTREAM_SNAPSHOT_BYTES", "snapshot_bytes", "300M", _size, "most bytes that a snapshot may have"),
     Setting("RUNSTREAM_CANCEL_WAIT", "cancel_wait_s", "10", _seconds, "seconds a canceled script may take to end"),
+    Setting("RUNSTREAM_KEEP_CODE", "keep_code", "no", _switch, "yes: copies of submitted code outlive their runs"),
     Setting("RUNSTREAM_FAILPOINT", "failpoint", "", _optional(str), "tests: name:n kills the process at the n-th pass"),
 )
 

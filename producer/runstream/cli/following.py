@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from runstream import settling
 from runstream.cli import printing
 from runstream.cli.exits import OK, TRY_AGAIN
 from runstream.cli.lines import Line, LineFollower, shown, write
@@ -74,22 +75,21 @@ def tail(options: argparse.Namespace) -> int:
         last = [] if printed is None else printed.last(past, options.lines)
         _print(follower.last(past, options.lines), last, options.json)
 
-    def look(past: History) -> RunRow:
-        # Asked before the rest: what a run logged before it ended is then certainly among it.
-        run = past.run(run_id)
-        _print(follower.new(past), [] if printed is None else printed.new(past), options.json)
-        return run
+    def show(past: History) -> bool:
+        lines = [] if printed is None else list(printed.new(past))
+        return _print(follower.new(past), lines, options.json)
 
-    return to_its_end(look, "tail")
+    return to_its_end(run_id, show, "tail")
 
 
-def to_its_end(look: Callable[[History], RunRow], command: str) -> int:
+def to_its_end(run_id: str, show: Callable[[History], bool], command: str) -> int:
     """
-    Look at a run again and again until it has ended; a consumer that is started anew is waited for.
+    Show what comes of a run until it has ended and all of it is there; a consumer that is started anew is waited for.
 
     Args:
-        look: prints what is new, and returns the run as it was before that.
-        command: to call again, for a run that does not respond.
+        run_id: of the run.
+        show: prints what is new, and tells whether there was anything.
+        command: to call again, for a run that does not respond, or of which something is missing.
 
     Returns:
         The exit code.
@@ -98,18 +98,32 @@ def to_its_end(look: Callable[[History], RunRow], command: str) -> int:
     while True:
         try:
             with history() as past:
-                while (run := look(past)).status not in (*TERMINAL, SILENT):
+                while (run := past.run(run_id)).status not in (*TERMINAL, SILENT):
+                    show(past)
                     pause.wait(POLL_S)
-            return _ended(run, command)
+                if run.status == SILENT:
+                    show(past)
+                    return _silent(run, command)
+                return _ended(run, settling.show_rest(past, run_id, lambda: show(past)), command)
         except HistoryUnreachable:
             # The consumer is being started again: whoever looks knows where it was.
             pause.wait(POLL_S)
 
 
-def _ended(run: RunRow, command: str) -> int:
-    """Return the exit code of a look that has come to the run's end, or to its silence, which is told."""
-    if run.status != SILENT:
+def _ended(run: RunRow, n_missing: int, command: str) -> int:
+    """Return the exit code of a look that has come to the run's end; what is missing is told."""
+    if not n_missing:
         return OK
+    print(
+        f"runstream: {n_missing:,} events that run {run.run_id} has written have not arrived: they wait on the machine "
+        f"that it ran on, the consumer is behind, or the log has lost them; call `runstream {command}` again later",
+        file=sys.stderr,
+    )
+    return TRY_AGAIN
+
+
+def _silent(run: RunRow, command: str) -> int:
+    """Tell that nothing is heard of a run; return the exit code."""
     print(
         f"runstream: run {run.run_id} is {SILENT}: nothing was heard of it since {printing.local(run.last_seen_at)}, "
         f"so its process is dead, stopped or cut off; call `runstream {command}` again once it is back",
@@ -118,8 +132,8 @@ def _ended(run: RunRow, command: str) -> int:
     return TRY_AGAIN
 
 
-def _print(points: Sequence[Point], printed: Iterable[Line], is_json: bool) -> None:
-    """Print points and lines in the order of their clocks."""
+def _print(points: Sequence[Point], printed: Sequence[Line], is_json: bool) -> bool:
+    """Print points and lines in the order of their clocks; tell whether there were any."""
     found: list[Point | Line] = [*points, *printed]
     for one in sorted(found, key=lambda either: either.logged_at):
         if isinstance(one, Point):
@@ -129,6 +143,7 @@ def _print(points: Sequence[Point], printed: Iterable[Line], is_json: bool) -> N
         else:
             print(_clock(one.logged_at), f"{'':>8}", one.stream, shown(one.text))
     sys.stdout.flush()
+    return bool(found)
 
 
 class Follower:

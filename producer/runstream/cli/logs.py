@@ -14,7 +14,7 @@ from runstream.cli.reading import history, resolved
 from runstream_schemas.errors import ConfigError
 
 if TYPE_CHECKING:
-    from runstream_consumer.history import History, RunRow
+    from runstream_consumer.history import History
 
 
 def logs(options: argparse.Namespace) -> int:
@@ -28,15 +28,10 @@ def logs(options: argparse.Namespace) -> int:
             printer.refuse_unknown_stream(past, run_id)
             return OK
 
-    def look(past: History) -> RunRow:
-        # Asked before the lines: what a run printed before it ended is then certainly among them.
-        run = past.run(run_id)
-        printer.write(follower.new(past))
-        if run.is_over:
-            printer.refuse_unknown_stream(past, run_id)
-        return run
-
-    return to_its_end(look, "logs --follow")
+    code = to_its_end(run_id, lambda past: printer.write(follower.new(past)), "logs --follow")
+    with history() as past:
+        printer.refuse_unknown_stream(past, run_id)
+    return code
 
 
 class _Printer:
@@ -47,12 +42,14 @@ class _Printer:
         self._is_json: bool = options.json
         self._has_printed = False
 
-    def write(self, found: Iterable[lines.Line]) -> None:
-        """Print *found*; behind the name of its stream, where not one stream alone was asked for."""
+    def write(self, found: Iterable[lines.Line]) -> bool:
+        """Print *found*, behind its stream's name where not one alone was asked for; tell whether there was any."""
+        has_lines = False
         for line in found:
             lines.write(line, is_json=self._is_json, with_stream=self._stream is None)
-            self._has_printed = True
+            has_lines = self._has_printed = True
         sys.stdout.flush()
+        return has_lines
 
     def refuse_unknown_stream(self, past: History, run_id: str) -> None:
         """

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from runstream.cli import ports
 from runstream.cli.exits import FAILED, OK, TRY_AGAIN
-from runstream_schemas.home import Home
+from runstream_schemas.home import Home, make_private
 
 READY_WITHIN_S = 90.0
 """Streamlit answers after 2-4 s; two busy cores have taken it half a minute."""
@@ -113,7 +113,7 @@ class Household:
         self._home, self._view, self._ready = home, view, ready
         self._port = ports.choose(view.listen, view.port)
         self.url = address(view.listen, self._port)
-        home.logs_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(home.ensure().logs_dir)
         self._told = threading.Event()
         self._is_announced = False
         quiet = {} if os.environ.get("RUNSTREAM_LOG_LEVEL") else {"RUNSTREAM_LOG_LEVEL": "WARNING"}

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from runstream import experiment
+from runstream.azureml import scope
 from runstream.azureml.lookalike import Lookalike
 from runstream.run import Run
 
@@ -27,6 +28,12 @@ class Experiment(experiment.Experiment, metaclass=Lookalike):
     """
 
     __slots__ = ()
+
+    get_docs_url = staticmethod(
+        scope.refused(
+            "Experiment.get_docs_url()", "get_portal_url() gives the list of the experiment's runs on your dashboard"
+        )
+    )
 
     def start_logging(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import os
 from typing import Never, Self
 
@@ -102,6 +103,22 @@ class Workspace(workspace.Workspace, metaclass=Lookalike):
         if location is not None or create_resource_group:
             notices.once(("workspace", "place"), "a workspace lies in no place and group of the cloud: it is a name")
         return super().create(name, subscription_id=subscription_id, resource_group=resource_group, exist_ok=exist_ok)
+
+    @staticmethod
+    def list(  # type: ignore[override]
+        subscription_id: str | None = None,
+        auth: AbstractAuthentication | None = None,
+        resource_group: str | None = None,
+    ) -> dict[str, builtins.list[Workspace]]:
+        """
+        Return the workspaces that something was logged to, as runstream.Workspace.list().
+
+        Args:
+            subscription_id, resource_group: kept beside the names, as by Workspace(); they choose nothing.
+            auth: not needed.
+        """
+        _need_no_login(auth)
+        return {name: [Workspace(subscription_id, resource_group, name)] for name in workspace.Workspace.list()}
 
     @property
     def experiments(self) -> dict[str, experiment.Experiment]:
