@@ -12,7 +12,7 @@ def test_what_one_viewer_reads_the_next_one_is_offered() -> None:
     """The newest answer's experiments, counts and first metrics are those that a fresh page begins with."""
     page = RunPage(rows=[], total=3, counts_by_status={"Running": 3}, experiments=["a", "b"])
 
-    learnt = known.learn(page, ["loss"], [])
+    learnt = known.learn(page, ["loss"])
 
     assert known.newest() == learnt
     assert (learnt.experiments, learnt.counts, learnt.metrics) == (("a", "b"), {"Running": 3}, ("loss",))

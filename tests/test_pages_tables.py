@@ -8,7 +8,7 @@ import math
 
 import pytest
 
-from runstream_consumer.history import MetricInfo, MetricStat, PipelineFacts, RunRow, Watermark
+from runstream_consumer.history import LoggedMetric, MetricInfo, MetricStat, PipelineFacts, RunRow, Watermark
 from runstream_consumer.pipeline import PartitionFacts
 from runstream_dashboard import formats, pipeline_tables, tables
 from runstream_schemas.topic_facts import Shortfall
@@ -50,7 +50,8 @@ def test_a_run_that_diverged_shows_so(odd: float, text: str) -> None:
 
 def test_a_metric_with_a_curve_comes_first() -> None:
     """A setting logged once does not take the first place, where the curve is; the machine's figures come last."""
-    logged = [metric("lr", 1), metric("system/cpu", 50), metric("loss", 40), metric("accuracy", 4)]
+    points = {"lr": 1, "system/cpu": 50, "loss": 40, "accuracy": 4}
+    logged = [LoggedMetric("r", name, "scalar", n) for name, n in points.items()]
 
     chosen = tables.choices([run(1.0)], logged)
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from runstream_consumer.access import Access
+from runstream_consumer.instants import utc
 from runstream_consumer.literal import literal
-from runstream_consumer.runs import utc
 
 Tag = str | tuple[str, str | None]
 """A tag that must be there, or be there with this value."""
@@ -115,12 +115,7 @@ FROM model AS m {_where(wanted)} {only} ORDER BY created_at DESC, name, version 
 
     def model_files(self, registration_id: str) -> list[ModelFileRow]:
         """Return the files of one version of a model by path, with the bytes that travelled inside its event."""
-        rows = _fetch(
-            self._access,
-            "SELECT path, size_bytes, sha256, content_type, location, content FROM model_file "
-            f"WHERE registration_id = {literal(registration_id)} ORDER BY path",
-        )
-        return [ModelFileRow(*row) for row in rows]
+        return [ModelFileRow(*row) for row in _fetch(self._access, files_statement(registration_id))]
 
     def experiments(
         self,
@@ -143,13 +138,25 @@ FROM model AS m {_where(wanted)} {only} ORDER BY created_at DESC, name, version 
             for column, value in (("workspace", workspace), ("name", name), ("archived", archived))
             if value is not None
         ]
-        own = "t.workspace = e.workspace AND t.name = e.name"
-        wanted += [f"EXISTS (FROM experiment_tag AS t WHERE {own} {_tag(tag)})" for tag in tags]
-        statement = f"""
-SELECT workspace, name, n_runs, epoch_us(created_at), epoch_us(last_run_at), archived, epoch_us(archived_at),
-       (SELECT list({{'k': key, 'v': value}} ORDER BY key) FROM experiment_tag AS t WHERE {own})
-FROM experiment AS e {_where(wanted)} ORDER BY workspace, name"""
-        return [_experiment(*row) for row in _fetch(self._access, statement)]
+        wanted += [f"EXISTS (FROM experiment_tag AS t WHERE {_OWN_TAG} {_tag(tag)})" for tag in tags]
+        statement = f"{EXPERIMENTS} {_where(wanted)} ORDER BY workspace, name"
+        return [experiment_of(*row) for row in _fetch(self._access, statement)]
+
+
+_OWN_TAG = "t.workspace = e.workspace AND t.name = e.name"
+EXPERIMENTS = f"""
+SELECT workspace, name, n_runs, epoch_us(created_at) AS created, epoch_us(last_run_at) AS last_run, archived,
+       epoch_us(archived_at) AS hidden,
+       (SELECT list({{'k': key, 'v': value}} ORDER BY key) FROM experiment_tag AS t WHERE {_OWN_TAG}) AS tags
+FROM experiment AS e"""
+"""Every experiment; its columns are those that `experiment_of` takes."""
+
+
+def files_statement(registration_id: str) -> str:
+    """Return the statement for the files of one version by path; its columns are those of ModelFileRow."""
+    return f"""
+SELECT path, size_bytes, sha256, content_type, location, content FROM model_file
+WHERE registration_id = {literal(registration_id)} ORDER BY path"""
 
 
 def _where(conditions: Sequence[str]) -> str:
@@ -175,7 +182,8 @@ def _model(*row: Any) -> ModelRow:
     return ModelRow(**values | changed)
 
 
-def _experiment(*row: Any) -> ExperimentRow:
+def experiment_of(*row: Any) -> ExperimentRow:
+    """Return the experiment that the columns of `EXPERIMENTS` tell."""
     values = dict(zip(ExperimentRow.__dataclass_fields__, row, strict=True))
     times = {name: _maybe_utc(values[name]) for name in ("created_at", "last_run_at", "archived_at")}
     return ExperimentRow(**values | times | {"tags": _pairs(values["tags"])})

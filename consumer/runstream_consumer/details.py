@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from runstream_consumer.access import Access
+from runstream_consumer.instants import utc
 from runstream_consumer.literal import literal
-from runstream_consumer.runs import utc
 from runstream_schemas.errors import ArtifactNotFound
 from runstream_schemas.ids import run_key
 
@@ -134,11 +134,14 @@ def _fetch(access: Access, statement: str) -> list[tuple[Any, ...]]:
 def metric_list(access: Access, run_ids: Sequence[str]) -> list[MetricInfo]:
     """See History.metric_list."""
     ids = list(dict.fromkeys(run_ids))
-    if not ids:
-        return []
+    return [MetricInfo(*row) for row in _fetch(access, metric_statement(ids))] if ids else []
+
+
+def metric_statement(ids: Sequence[str]) -> str:
+    """Return the statement for every metric of these runs, one or more; its columns are those of MetricInfo."""
     keys = ", ".join(literal(run_key(run_id)) for run_id in ids)
     names = ", ".join(literal(run_id) for run_id in ids)
-    statement = f"""
+    return f"""
 SELECT run_id, name, column_name, arg_min(form, (producer_id, first_index)),
        coalesce(arg_max(description, (producer_id, first_index)) FILTER (description <> ''), ''),
        sum(n)::BIGINT, sum(n_numeric)::BIGINT, sum(n_nonfinite)::BIGINT,
@@ -150,7 +153,6 @@ SELECT run_id, name, column_name, arg_min(form, (producer_id, first_index)),
        min(low_step), max(high_step)
 FROM series WHERE run_key IN ({keys}) AND run_id IN ({names}) GROUP BY run_id, name, column_name
 ORDER BY list_position([{names}], run_id), min((producer_id, first_index)), name, column_name"""
-    return [MetricInfo(*row) for row in _fetch(access, statement)]
 
 
 _ARTIFACT = (
@@ -161,11 +163,17 @@ _ARTIFACT = (
 
 def artifacts(access: Access, run_id: str, versions: bool = False, contents: bool = False) -> list[ArtifactRow]:
     """See History.artifacts."""
+    return artifacts_of_runs(access, [run_id], versions, contents)
+
+
+def artifacts_of_runs(
+    access: Access, run_ids: Sequence[str], versions: bool = False, contents: bool = False
+) -> list[ArtifactRow]:
+    """Read the files of one or more runs by path."""
     columns = _ARTIFACT.format(content="content" if contents else "NULL")
     newest = "" if versions else "AND newest"
-    rows = _fetch(
-        access, f"SELECT {columns} FROM artifact WHERE run_id = {literal(run_id)} {newest} ORDER BY path, version"
-    )
+    ids = ", ".join(literal(run_id) for run_id in run_ids)
+    rows = _fetch(access, f"SELECT {columns} FROM artifact WHERE run_id IN ({ids}) {newest} ORDER BY path, version")
     return [_artifact_row(*row) for row in rows]
 
 

@@ -34,12 +34,13 @@ from runstream_consumer.family import FamilyReads, RunQuery
 from runstream_consumer.line_search import FoundLine, FoundLines, LineSearch
 from runstream_consumer.literal import Parameters, render
 from runstream_consumer.log_lines import LogPage, LogPiece, LogReads, LogStream
+from runstream_consumer.page_reads import PageReads, RunFacts
 from runstream_consumer.paired import PairedChart, PairKey
 from runstream_consumer.pipeline import PipelineFacts
 from runstream_consumer.progress import Watermark
 from runstream_consumer.question import Question
 from runstream_consumer.reopening import Reopening
-from runstream_consumer.runs import MetricStat, RunPage, RunRow
+from runstream_consumer.runs import LoggedMetric, MetricStat, RunPage, RunRow
 from runstream_consumer.serve import read_server
 from runstream_schemas.errors import (
     FilterError,
@@ -77,6 +78,7 @@ __all__ = [
     "LogPage",
     "LogPiece",
     "LogStream",
+    "LoggedMetric",
     "MetricInfo",
     "MetricStat",
     "PairKey",
@@ -84,6 +86,7 @@ __all__ = [
     "PipelineFacts",
     "PositionRow",
     "Question",
+    "RunFacts",
     "RunPage",
     "RunQuery",
     "RunRow",
@@ -143,7 +146,7 @@ def _token(path: Path, address: str) -> str:
         raise HistoryUnreachable(address, f"its token cannot be read from {path}") from error
 
 
-class History(CatalogReads, LogReads, ArrivalReads, LineSearch, FamilyReads, Moments):
+class History(CatalogReads, LogReads, ArrivalReads, LineSearch, FamilyReads, PageReads, Moments):
     """
     The history, opened for reading. Threads may share it.
 

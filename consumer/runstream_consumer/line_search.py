@@ -4,8 +4,8 @@ import datetime as dt
 from dataclasses import dataclass
 
 from runstream_consumer.access import Access
+from runstream_consumer.instants import utc
 from runstream_consumer.literal import literal
-from runstream_consumer.runs import utc
 from runstream_schemas.ids import run_key
 
 

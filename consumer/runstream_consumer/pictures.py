@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from runstream_consumer.access import Access
 from runstream_consumer.details import ArtifactRow
+from runstream_consumer.instants import utc
 from runstream_consumer.literal import literal
-from runstream_consumer.runs import utc
 
 _COLUMNS = "run_id, path, size_bytes, sha256, content_type, location, metric_name, version, newest, epoch_us(logged_at)"
 

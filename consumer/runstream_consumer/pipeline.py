@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from runstream_consumer.access import Access
-from runstream_consumer.progress import Watermark, watermark
-from runstream_consumer.runs import utc
+from runstream_consumer.instants import utc
+from runstream_consumer.progress import Watermark, watermark_of, watermark_statement
 from runstream_schemas.topic_facts import Shortfall
 
 RATE_S = 60
@@ -100,16 +100,17 @@ SELECT (SELECT us FROM late),
 
 
 def pipeline(access: Access) -> PipelineFacts:
-    """Read the facts of the pipeline."""
+    """Read the facts of the pipeline, and the watermark, in one statement."""
     told = "(SELECT pulse FROM consumer.main.pulse LIMIT 1)" if access.is_served else "NULL"
-    row = access.run(f"{_FACTS} {told}", lambda cursor: cursor.fetchall())[0]
-    late_us, events_per_s, points_per_s, n_dead, n_lost, places, sealed_at, storage, pulse = row
+    statement = f"SELECT f.*, w.* FROM ({_FACTS} {told}) AS f, ({watermark_statement(access)}) AS w"
+    row = access.run(statement, lambda cursor: cursor.fetchall())[0]
+    late_us, events_per_s, points_per_s, n_dead, n_lost, places, sealed_at, storage, pulse, *mark = row
     consumer: dict[str, Any] = json.loads(pulse) if pulse else {}
     ends = {one["partition"]: one for one in consumer.pop("partitions", [])}
     if not access.is_served:
         consumer |= _sizes(Path(access.where))
     return PipelineFacts(
-        watermark=watermark(access),
+        watermark=watermark_of(access, *mark),
         visible_p95_s=None if late_us is None else late_us / 1e6,
         events_per_s=float(events_per_s),
         points_per_s=float(points_per_s),

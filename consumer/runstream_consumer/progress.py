@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from runstream_consumer.access import Access
+from runstream_consumer.instants import utc
 from runstream_consumer.literal import literal
-from runstream_consumer.runs import TERMINAL, utc
+from runstream_consumer.runs import TERMINAL
 from runstream_schemas.errors import NotYetFolded
 from runstream_schemas.topics import Topic
 
@@ -49,8 +50,13 @@ class Watermark:
 
 def watermark(access: Access) -> Watermark:
     """Read the watermark: one cheap statement."""
+    return watermark_of(access, *access.run(watermark_statement(access), lambda cursor: cursor.fetchall())[0])
+
+
+def watermark_statement(access: Access) -> str:
+    """Return the statement whose one row `watermark_of` reads."""
     pulse = "(SELECT pulse FROM consumer.main.pulse LIMIT 1)" if access.is_served else "NULL"
-    statement = f"""
+    return f"""
 -- Cheaper than view run, which looks at every run: only those that were heard of within a minute can be running.
 WITH heard AS (SELECT DISTINCT run_key FROM batch WHERE received_at > epoch_us(now()) - {SILENT_S * 1_000_000}),
 running AS (SELECT run_key FROM heard EXCEPT
@@ -61,8 +67,18 @@ SELECT (SELECT max(commit_no) FROM position_log),
        (SELECT sum(last_sequence - first_sequence + 1)::BIGINT FROM batch),
        (SELECT value FROM meta WHERE key = 'source_kind'),
        EXISTS (FROM running), {pulse}"""
-    row = access.run(statement, lambda cursor: cursor.fetchall())[0]
-    commit_no, committed_at, n_events, kind, is_running, told = row
+
+
+def watermark_of(
+    access: Access,
+    commit_no: int | None,
+    committed_at: int | None,
+    n_events: int | None,
+    kind: str | None,
+    is_running: bool,
+    told: str | None,
+) -> Watermark:
+    """Return the watermark that the columns of `watermark_statement` tell."""
     pulse_now: dict[str, Any] = json.loads(told) if told else {}
     behind_s, behind_events = pulse_now.get("behind_s", 0.0), pulse_now.get("behind_events", 0)
     return Watermark(

@@ -6,12 +6,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from runstream_consumer.access import Access
+from runstream_consumer.catalog import EXPERIMENTS, ExperimentRow, experiment_of
 from runstream_consumer.filters import RUN_COLUMNS, Term, condition, parse, sort_expression
+from runstream_consumer.instants import utc
 from runstream_consumer.literal import literal
 from runstream_schemas.errors import FilterError
 
-EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 TERMINAL = ("Completed", "Failed", "Canceled")
+# Whose metrics a page brings along: enough to know what its runs log.
+_AN_EXPERIMENT, _EXAMPLES = 2, 12
 _TIMES = ("created_at", "started_at", "ended_at", "last_seen_at")
 
 
@@ -83,6 +86,16 @@ class RunRow:
 
 
 @dataclass(frozen=True, slots=True)
+class LoggedMetric:
+    """One scalar metric of one run: its name and form, and how many of its points are numbers."""
+
+    run_id: str
+    name: str
+    form: str
+    n_numeric: int
+
+
+@dataclass(frozen=True, slots=True)
 class RunPage:
     """
     One page of the run list.
@@ -93,6 +106,9 @@ class RunPage:
         counts_by_status: of the runs that match if no status were asked for.
         experiments: every experiment of the workspace, sorted.
         n_children: run id -> children, of the rows that have any.
+        catalog: every experiment, hidden ones and those of other workspaces too.
+        logged: the metrics without columns of the first two runs of each experiment on the page, of at most twelve
+            runs in all: of each run the first logged first.
     """
 
     rows: list[RunRow]
@@ -100,6 +116,8 @@ class RunPage:
     counts_by_status: dict[str, int]
     experiments: list[str]
     n_children: Mapping[str, int] = field(default_factory=dict)
+    catalog: Sequence[ExperimentRow] = ()
+    logged: Sequence[LoggedMetric] = ()
 
 
 _FIELDS = ", ".join(
@@ -164,22 +182,40 @@ shown AS MATERIALIZED (
 )
 SELECT (SELECT sum(1) FROM counted), (SELECT list({{'s': status, 'n': n}}) FROM
            (SELECT status, sum(1)::BIGINT AS n FROM matched GROUP BY 1)),
-       (SELECT list(DISTINCT experiment) FROM known), {_CHILDREN}, {_details("shown", "place", metrics)}"""
-    total, counts, experiments, children, *details = access.run(statement, lambda cursor: cursor.fetchall())[0]
+       (SELECT list(DISTINCT experiment) FROM known), {_CHILDREN},
+       (SELECT list(e ORDER BY e.workspace, e.name) FROM ({EXPERIMENTS}) AS e), {_LOGGED},
+       {_details("shown", "place", metrics)}"""
+    row = access.run(statement, lambda cursor: cursor.fetchall())[0]
+    total, counts, experiments, children, catalog, logged, *details = row
     if not total:
         _check_keys(access, terms)
     return RunPage(
-        rows=_rows(*details),
+        rows=rows_of(*details),
         total=int(total or 0),
         counts_by_status={row["s"]: row["n"] for row in counts or ()},
         experiments=sorted(experiments or ()),
         n_children={row["r"]: row["n"] for row in children or ()},
+        catalog=[experiment_of(*row.values()) for row in catalog or ()],
+        logged=[LoggedMetric(**row) for row in logged or ()],
     )
 
 
 _CHILDREN = """(SELECT list({'r': parent_run_id, 'n': n}) FROM (
            SELECT parent_run_id, sum(1)::BIGINT AS n FROM known
            WHERE parent_run_id IN (SELECT run_id FROM shown) GROUP BY 1))"""
+
+# As _STAT: the runs are few, so what they have logged comes first.
+_LOGGED = f"""(SELECT list({{'run_id': run_id, 'name': name, 'form': form, 'n_numeric': n}} ORDER BY place, first)
+       FROM (
+           SELECT e.run_id, e.place, o.name, arg_min(o.form, (o.producer_id, o.first_index)) AS form,
+                  coalesce(sum(f.n_numeric), 0)::BIGINT AS n, min((o.producer_id, o.first_index)) AS first
+           FROM (FROM shown QUALIFY row_number() OVER (PARTITION BY experiment ORDER BY place) <= {_AN_EXPERIMENT}
+                 ORDER BY place LIMIT {_EXAMPLES}) AS e
+           JOIN (SELECT run_key, run_id, producer_id, name, form, series_id, min(first_index) AS first_index
+                 FROM series_log WHERE column_name IS NULL AND run_key IN (SELECT run_key FROM shown)
+                 GROUP BY ALL) AS o ON o.run_key = e.run_key AND o.run_id = e.run_id
+           LEFT JOIN series_newest AS f ON f.run_key = o.run_key AND f.series_id = o.series_id
+           GROUP BY e.run_id, e.place, o.name))"""
 
 
 def _conditions(
@@ -200,16 +236,16 @@ def run_many(access: Access, run_ids: Sequence[str], metrics: Sequence[str] = ()
     ids = list(dict.fromkeys(run_ids))
     if not ids:
         return []
-    statement = f"""
-WITH shown AS MATERIALIZED (FROM run WHERE run_id IN {_tuple(ids)})
-SELECT {_details("shown", "run_id", metrics)}"""
-    rows = _rows(*access.run(statement, lambda cursor: cursor.fetchall())[0])
+    statement = many_statement(f"run_id IN {_tuple(ids)}", metrics)
+    rows = rows_of(*access.run(statement, lambda cursor: cursor.fetchall())[0])
     return sorted(rows, key=lambda row: ids.index(row.run_id))
 
 
-def utc(us: int) -> dt.datetime:
-    """The time *us* microseconds after 1970, in UTC."""
-    return EPOCH + dt.timedelta(microseconds=us)
+def many_statement(condition: str, metrics: Sequence[str] = ()) -> str:
+    """Return the statement for the runs that fulfil a condition; `rows_of` takes its four columns, more may follow."""
+    return f"""
+WITH shown AS MATERIALIZED (FROM run WHERE {condition})
+SELECT {_details("shown", "run_id", metrics)}"""
 
 
 def _details(runs: str, order: str, metrics: Sequence[str]) -> str:
@@ -223,7 +259,7 @@ def _details(runs: str, order: str, metrics: Sequence[str]) -> str:
        {f"(SELECT list(m) FROM ({figures}) AS m)" if metrics else "NULL"}"""
 
 
-def _rows(runs: Any, tags: Any, properties: Any, figures: Any) -> list[RunRow]:
+def rows_of(runs: Any, tags: Any, properties: Any, figures: Any) -> list[RunRow]:
     """Build the rows out of the four columns of `_details`."""
     of_run: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
         run["run_id"]: ({}, {}, {}) for run in runs or ()

@@ -36,7 +36,7 @@ def metrics(access: Access, run_id: str, name: str | None = None) -> dict[str, A
 
 def metrics_of_runs(access: Access, run_ids: Sequence[str], name: str | None = None) -> dict[str, dict[str, Any]]:
     """Return run id -> what `metrics` gives, in the order of the ids; runs without metrics are left out."""
-    series_of = _read(access, run_ids, name) if run_ids else {}
+    series_of = _read(access, run_ids, None if name is None else [name]) if run_ids else {}
     return {run_id: _shaped(series_of[run_id]) for run_id in dict.fromkeys(run_ids) if run_id in series_of}
 
 
@@ -53,15 +53,20 @@ def _shaped(own: Sequence[_Series]) -> dict[str, Any]:
 
 def table(access: Access, run_id: str, name: str) -> dict[str, list[Scalar]]:
     """Return a metric as columns of equal length; one that has no columns is a single one with its own name."""
-    for metric, form, series in _by_metric(_read(access, [run_id], name).get(run_id, [])):
-        if form in _ROWED:
-            return _columns(series)
-        return {metric: [value for one in series for value in one.values]}
-    return {}
+    return tables(access, run_id, [name]).get(name, {})
 
 
-def _read(access: Access, run_ids: Sequence[str], name: str | None) -> dict[str, list[_Series]]:
-    one = "" if name is None else f"AND name = {literal(name)}"
+def tables(access: Access, run_id: str, names: Sequence[str]) -> dict[str, dict[str, list[Scalar]]]:
+    """Return metric -> what `table` gives, of those of these metrics that the run has."""
+    found = _by_metric(_read(access, [run_id], names).get(run_id, [])) if names else ()
+    return {
+        metric: _columns(series) if form in _ROWED else {metric: [value for one in series for value in one.values]}
+        for metric, form, series in found
+    }
+
+
+def _read(access: Access, run_ids: Sequence[str], metrics: Sequence[str] | None) -> dict[str, list[_Series]]:
+    one = "" if metrics is None else f"AND name IN ({', '.join(map(literal, metrics))})"
     keys, names = (f"({', '.join(map(literal, found))})" for found in ([run_key(r) for r in run_ids], run_ids))
     own = f"run_key IN {keys}"
     columns = 'series_id, step, "index", value, kind & 7 AS kind, text'

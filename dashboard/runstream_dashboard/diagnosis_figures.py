@@ -76,6 +76,7 @@ def confusion_map(confusion: Confusion, colours: Look) -> Spec:
                         "show": n <= _MAX_WRITTEN,
                         "formatter": written,
                         "color": "#ffffff" if share > 0.5 else colours.ink,
+                        "lineHeight": 15,
                     },
                 }
             )

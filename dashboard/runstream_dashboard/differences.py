@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from runstream_consumer.history import MetricInfo, RunRow
+from runstream_consumer.history import MetricInfo, MetricStat, RunRow
 from runstream_dashboard import figures, formats, palette, run_names
 
 # Words that tell which way is better; of any other metric nobody can know.
@@ -145,8 +145,8 @@ def pick(lines: Sequence[Line], find: str, only_differences: bool) -> list[Line]
     ]
 
 
-def _numbers(row: RunRow, metrics: dict[str, dict[str, MetricInfo]]) -> dict[str, float]:
-    values = {f"metric {name}": m.last_value for name, m in metrics.get(row.run_id, {}).items() if m.n_numeric}
+def _numbers(row: RunRow, metrics: Mapping[str, MetricInfo | MetricStat]) -> dict[str, float]:
+    values = {f"metric {name}": m.last_value for name, m in metrics.items() if m.n_numeric}
     for key, text in row.properties.items():
         try:
             values[f"property {key}"] = float(text)
@@ -157,12 +157,16 @@ def _numbers(row: RunRow, metrics: dict[str, dict[str, MetricInfo]]) -> dict[str
 
 
 def numbers_of(rows: Sequence[RunRow], metrics: Iterable[MetricInfo]) -> dict[str, dict[str, float]]:
-    """Return every finite number of each run by run id and "kind name": last values, numeric properties, duration."""
+    """
+    Return every finite number of each run by run id and "kind name": last values, numeric properties, duration.
+
+    A run that has no metric among `metrics` counts with the figures that its row brings along.
+    """
     by_run: dict[str, dict[str, MetricInfo]] = {}
     for metric in metrics:
         if metric.column_name is None and metric.form == "scalar":
             by_run.setdefault(metric.run_id, {})[metric.name] = metric
-    return {row.run_id: _numbers(row, by_run) for row in rows}
+    return {row.run_id: _numbers(row, by_run.get(row.run_id, row.metrics)) for row in rows}
 
 
 def points(

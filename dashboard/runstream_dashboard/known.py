@@ -11,7 +11,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from runstream_consumer.history import ExperimentRow, RunPage
+from runstream_consumer.history import RunPage
 from runstream_dashboard import live, tables
 
 PAGE_SIZE = 100
@@ -51,9 +51,11 @@ def newest() -> Known:
     return _shelf.get()
 
 
-def learn(answer: RunPage, metrics: Sequence[str], experiments: Sequence[ExperimentRow]) -> Known:
-    """Keep what this answer offers, with the metrics that are shown of it and all experiments, and return it."""
-    hidden = {row.name for row in experiments if row.archived} - {row.name for row in experiments if not row.archived}
+def learn(answer: RunPage, metrics: Sequence[str]) -> Known:
+    """Keep what this answer offers, with the metrics that are shown of it, and return it."""
+    hidden = {row.name for row in answer.catalog if row.archived} - {
+        row.name for row in answer.catalog if not row.archived
+    }
     known = Known(tuple(answer.experiments), frozenset(hidden), dict(answer.counts_by_status), tuple(metrics))
     _shelf.put(known)
     return known
@@ -71,9 +73,9 @@ def warm() -> None:
     try:
         when = live.slow(live.watermark())
         answer = live.run_page(when, page_size=PAGE_SIZE, include_children=False)
-        choice = tables.choices(answer.rows, live.metric_list(when, tables.examples(answer.rows)))
+        choice = tables.choices(answer.rows, answer.logged)
         metrics = tables.named(choice.first, "metric")
-        learn(answer, metrics, live.experiments(when))
+        learn(answer, metrics)
         if metrics:
             live.run_page(when, page_size=PAGE_SIZE, metrics=metrics, include_children=False)
             live.sparklines(when, tuple(row.run_id for row in answer.rows), metrics[0])

@@ -20,13 +20,13 @@ from runstream_consumer import history
 from runstream_consumer.history import (
     ArtifactRow,
     Chart,
-    ExperimentRow,
     History,
     HistoryBusy,
     HistoryUnreachable,
     MetricInfo,
     PairedChart,
     PipelineFacts,
+    RunFacts,
     RunPage,
     RunRow,
     StoreError,
@@ -40,7 +40,7 @@ T = TypeVar("T")
 
 TICK_S = 1.0
 # How long the slower facts (statuses, the list of metrics) may be behind while points arrive every tick.
-SLOW_S = 3.0
+SLOW_S = 4.0
 # And while nothing is folded: only the clock changes anything then, such as a silent run that counts as failed.
 IDLE_S = 30.0
 SPARK_COLUMNS = 24
@@ -122,9 +122,15 @@ def watermark() -> Watermark:
     return mark if read_at == now else replace(mark, state="stopped")
 
 
-def slow(mark: Watermark) -> When:
-    """Return when the slower facts were read: up to SLOW_S ago; if nothing runs at this commit, up to IDLE_S ago."""
-    now = time.monotonic()
+def slow(mark: Watermark, turn: int = 0) -> When:
+    """
+    Return when the slower facts were read: up to SLOW_S ago; if nothing runs at this commit, up to IDLE_S ago.
+
+    Args:
+        mark: the watermark of this tick.
+        turn: at which of the ticks within SLOW_S, so that a page of many facts does not ask for all of them at once.
+    """
+    now = time.monotonic() - turn * TICK_S
     return (mark.commit_no, int(now / IDLE_S)) if mark.state == "idle" else (-1, int(now / SLOW_S))
 
 
@@ -163,21 +169,14 @@ def run_page(
     )
 
 
-def experiments(when: When) -> list[ExperimentRow]:
-    """Return every experiment with its tags, the hidden ones too."""
-    return _shared(("experiments",), when, lambda reader: reader.experiments(archived=None))
+def run_facts(when: When, run_ids: tuple[str, ...]) -> RunFacts:
+    """Return the runs with these ids that exist, in the order of the ids, with what is known of them."""
+    return _shared(("facts", run_ids), when, lambda reader: reader.run_facts(run_ids))
 
 
 def run_rows(when: When, run_ids: tuple[str, ...]) -> list[RunRow]:
     """Return the runs with these ids that exist, in the order of the ids."""
-    rows = _shared(("rows", run_ids), when, lambda reader: reader.run_many(run_ids))
-    found = {row.run_id: row for row in rows}
-    return [found[run_id] for run_id in run_ids if run_id in found]
-
-
-def metric_list(when: When, run_ids: tuple[str, ...]) -> list[MetricInfo]:
-    """Return every metric of these runs, first logged first."""
-    return _shared(("metrics", run_ids), when, lambda reader: reader.metric_list(run_ids))
+    return run_facts(when, run_ids).rows
 
 
 def charts(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import wraps
 from typing import NoReturn, ParamSpec
 
 import streamlit as st
 
 from runstream_consumer.history import HistoryBusy, StoreError
-from runstream_dashboard import formats, live
+from runstream_dashboard import formats, live, loading
 
 P = ParamSpec("P")
 
@@ -69,13 +70,23 @@ def _retry() -> None:
     st.rerun()
 
 
-def renewed(draw: Callable[P, None], every_s: float | None) -> Callable[P, None]:
-    """Return a part of a page that draws itself anew every so many seconds; None: only when its widgets change."""
+def renewed(
+    draw: Callable[P, None], every_s: float | None, name: str = "", heights_px: tuple[int, ...] = ()
+) -> Callable[P, None]:
+    """
+    Return a part of a page that draws itself anew.
+
+    Args:
+        draw: draws it.
+        every_s: seconds between; None: only when its widgets change.
+        name, heights_px: of the skeleton in its place while it is read for the first time (see loading.place).
+    """
 
     @wraps(draw)
     def steady(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
-            draw(*args, **kwargs)
+            with loading.place(name, *heights_px) if name else nullcontext():
+                draw(*args, **kwargs)
         except live.UNREACHABLE as error:
             st.warning(f"Not read yet, looking again: {error}", icon=":material/cloud_off:")
 
@@ -84,9 +95,10 @@ def renewed(draw: Callable[P, None], every_s: float | None) -> Callable[P, None]
 
 def guarded(page: Callable[[], None]) -> None:
     """Draw a page; a history that was never reached gets its own state instead of a stack trace."""
+    loading.begin()
     try:
         # First of all: a part of the page that renews itself waits for a history that went away, and would hide this.
-        live.watermark()
+        loading.first(page.__module__, live.watermark)
         page()
     except live.UNREACHABLE as error:
         unreachable(error)

@@ -13,6 +13,7 @@ _RULES = """<style>
 [data-testid="stMainBlockContainer"] h3 { font-size: 1rem; padding: .35rem 0 .15rem; }
 [data-testid="stMetric"] { padding: .7rem .9rem; }
 [data-testid="stMetricValue"] { font-size: 1.35rem; font-variant-numeric: tabular-nums; }
+.st-key-rs-heading, .st-key-rs-switches { min-height: 38px; }
 .st-key-rs-badge { font-variant-numeric: tabular-nums; font-size: .92rem; }
 /* An element that is being renewed keeps its look: a page that ticks must not breathe. */
 [data-stale="true"] { opacity: 1 !important; transition: none !important; }

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from runstream_consumer.history import ArtifactRow, ColumnDoc, EventRow, MetricInfo, RunRow
+from runstream_consumer.history import ArtifactRow, ColumnDoc, EventRow, LoggedMetric, MetricInfo, RunRow
 from runstream_dashboard import formats, palette, run_names
 from runstream_dashboard.differences import Line
 
@@ -45,14 +45,14 @@ class Choice:
     first: tuple[str, ...]
 
 
-def choices(rows: Sequence[RunRow], metrics: Iterable[MetricInfo]) -> Choice:
+def choices(rows: Sequence[RunRow], logged: Iterable[LoggedMetric]) -> Choice:
     """Return the columns that these runs fill: first a metric with a curve, then as logged first."""
     # By their place in their own run, so that every experiment on the page brings its first ones to the front.
     place: dict[str, int] = {}
     n_seen: dict[str, int] = {}
     curves: set[str] = set()
-    for metric in metrics:
-        if metric.form != "scalar" or not metric.n_numeric or metric.column_name is not None:
+    for metric in logged:
+        if metric.form != "scalar" or not metric.n_numeric:
             continue
         n_seen[metric.run_id] = n_seen.get(metric.run_id, 0) + 1
         if metric.n_numeric > 1:
@@ -236,6 +236,12 @@ def key_metrics(metrics: Iterable[MetricInfo]) -> list[MetricInfo]:
     """Return the numbers logged by `log`, first logged first, without the machine's own figures."""
     plain = [m for m in metrics if m.form == "scalar" and m.n_numeric and m.column_name is None]
     return [m for m in plain if not m.name.startswith(_MACHINE)] or plain
+
+
+def key_names(logged: Iterable[LoggedMetric]) -> list[str]:
+    """Return the names of what several runs log as numbers, first logged first, without the machine's own figures."""
+    names = list(dict.fromkeys(m.name for m in logged if m.form == "scalar" and m.n_numeric))
+    return [name for name in names if not name.startswith(_MACHINE)] or names
 
 
 def summary(row: RunRow, zone: tzinfo | None = None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from runstream_consumer.history import RunRow
-from runstream_dashboard import address, grid, heading, live, states
+from runstream_dashboard import address, grid, heading, live, loading, states
 from runstream_dashboard.pages import choosing
 
 # Of grouped runs only means are drawn: more of them can be told apart.
@@ -33,20 +33,24 @@ def _limit(group: str) -> int:
 
 def _tick(found: tuple[str, ...], n_asked: int, n_chosen: int, ticking: bool) -> None:
     mark = live.watermark()
-    when = live.slow(mark)
-    rows = live.run_rows(when, found)
-    view = grid.show("charts", mark, rows, live.metric_list(when, found))
+    facts = live.run_facts(live.slow(mark), found)
+    view = grid.show("charts", mark, facts.rows, facts.metrics)
     grid.write_address(view)
-    ended = ticking and not live.any_live(rows) and not mark.behind_events
+    ended = ticking and not live.any_live(facts.rows) and not mark.behind_events
     if ended or n_asked != min(n_chosen, _limit(view.group)):
         st.rerun()
 
 
-def _page() -> None:
+def _read(limit: int) -> tuple[tuple[str, ...], list[RunRow]]:
+    """Return the chosen runs, and those of the first `limit` that exist."""
     chosen = _chosen()
+    return chosen, live.run_rows(live.slow(live.watermark()), chosen[:limit])
+
+
+def _page() -> None:
     group = address.view_of(st.query_params.to_dict()).group
+    chosen, rows = loading.first("charts", lambda: _read(_limit(group)))
     run_ids = chosen[: _limit(group)]
-    rows = live.run_rows(live.slow(live.watermark()), run_ids)
     if not chosen:
         heading.show("Charts")
         states.no_runs()
@@ -65,7 +69,8 @@ def _page() -> None:
         more = "" if group else f" Group them, and up to {MAX_GROUPED} count."
         st.info(f"The first {len(run_ids)} of {len(chosen)} runs are plotted.{more}", icon=":material/filter_list:")
     if found:
-        states.renewed(_tick, live.TICK_S if ticking else None)(tuple(found), len(run_ids), len(chosen), ticking)
+        part = states.renewed(_tick, live.TICK_S if ticking else None, "charts", (loading.TABLE_PX,))
+        part(tuple(found), len(run_ids), len(chosen), ticking)
 
 
 def page() -> None:

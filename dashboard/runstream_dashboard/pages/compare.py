@@ -5,12 +5,33 @@ from __future__ import annotations
 import streamlit as st
 
 from runstream_consumer.history import MetricInfo, RunRow
-from runstream_dashboard import address, differences, formats, grid, heading, live, run_names, states, style, tables
+from runstream_dashboard import (
+    address,
+    differences,
+    formats,
+    grid,
+    heading,
+    live,
+    loading,
+    run_names,
+    states,
+    style,
+    tables,
+)
 from runstream_dashboard.pages import choosing, compare_images, compare_parallel, compare_scatter, compare_text, named
 
 TABS = ("Differences", "Text", "Scatter", "Parallel", "Curves", "Images")
 MAX_SIDE_BY_SIDE = 20
-_ROW_PX = 34
+_TABLE_PX = 640
+# How tall what each tab draws is, from above: its controls, and what they are for.
+_TALL = {
+    "Differences": (loading.CONTROLS_PX, _TABLE_PX),
+    "Text": (compare_text.CONTROLS_PX, loading.TABLE_PX),
+    "Scatter": (compare_scatter.CONTROLS_PX, compare_scatter.CHART_PX),
+    "Parallel": (compare_parallel.CONTROLS_PX, compare_parallel.CHART_PX),
+    "Curves": (loading.TABLE_PX,),
+    "Images": (loading.CONTROLS_PX, loading.TABLE_PX),
+}
 _STATS: dict[differences.Stat, str] = {"last": "Last values", "least": "Least values", "greatest": "Greatest values"}
 
 
@@ -50,8 +71,8 @@ def _differences(rows: list[RunRow], metrics: list[MetricInfo]) -> None:
         ),
         column_config={row.run_id: st.column_config.TextColumn(called[row.run_id]) for row in shown},
         hide_index=True,
-        row_height=_ROW_PX,
-        height=min(640, _ROW_PX * (len(lines) + 2) + 3),
+        row_height=loading.ROW_PX,
+        height=loading.table_px(len(lines) + 1, _TABLE_PX),
         alt="Differences between the runs",
     )
 
@@ -75,8 +96,8 @@ _DRAW = {
 
 
 def _tab(name: str, run_ids: tuple[str, ...]) -> None:
-    when = live.slow(live.watermark())
-    _DRAW[name](live.run_rows(when, run_ids), live.metric_list(when, run_ids))
+    facts = live.run_facts(live.slow(live.watermark()), run_ids)
+    _DRAW[name](facts.rows, facts.metrics)
 
 
 def _nothing_chosen() -> None:
@@ -99,7 +120,7 @@ def _page() -> None:
     if not run_ids:
         _nothing_chosen()
         return
-    rows = live.run_rows(live.slow(live.watermark()), run_ids)
+    rows = loading.first("compare", lambda: live.run_rows(live.slow(live.watermark()), run_ids))
     ticking = live.any_live(rows)
     with heading.show(f"Compare {len(rows)} run{'' if len(rows) == 1 else 's'}", ticking):
         choosing.add(run_ids, "Compare them")
@@ -112,9 +133,8 @@ def _page() -> None:
     for name, tab in zip(TABS, st.tabs(TABS, key="tab", on_change="rerun", bind="query-params"), strict=True):
         if tab.open:
             with tab:
-                states.renewed(_tab, (live.TICK_S if name == "Curves" else live.SLOW_S) if ticking else None)(
-                    name, found
-                )
+                every_s = (live.TICK_S if name == "Curves" else live.SLOW_S) if ticking else None
+                states.renewed(_tab, every_s, name, _TALL[name])(name, found)
 
 
 def page() -> None:

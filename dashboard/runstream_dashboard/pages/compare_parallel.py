@@ -8,32 +8,34 @@ from runstream_consumer.history import MetricInfo, RunRow
 from runstream_dashboard import colouring, differences, formats, live, parallel, run_names, style, tables
 from runstream_dashboard.pages.compare_scatter import MAX_OTHERS
 
-_CHART_PX = 460
+CHART_PX = 460
+# Choices with a label above each.
+CONTROLS_PX = 66
 
 
-def lines(rows: list[RunRow], _metrics: list[MetricInfo]) -> None:
+def lines(rows: list[RunRow], metrics: list[MetricInfo]) -> None:
     """Draw the runs of the first one's experiment as lines, the compared ones wide."""
     when = live.slow(live.watermark())
     experiment, workspace = rows[0].experiment, rows[0].workspace
-    others = live.run_page(when, experiment=experiment, workspace=workspace, page_size=MAX_OTHERS).rows
+    names = tuple(dict.fromkeys(m.name for m in metrics if m.column_name is None and m.form == "scalar"))
+    others = live.run_page(when, experiment=experiment, workspace=workspace, page_size=MAX_OTHERS, metrics=names).rows
     every = [*rows, *(row for row in others if row.run_id not in {each.run_id for each in rows})]
-    known = live.metric_list(when, tuple(row.run_id for row in every))
-    values = colouring.values_of(every, differences.numbers_of(every, known))
+    values = colouring.values_of(every, differences.numbers_of(every, metrics))
     keys = parallel.offered(values)
     if len(keys) < 2:
         st.caption("These runs differ in less than two settings and results.")
         return
-    names, by_result = _choices(keys)
-    if len(names) < 2:
+    axis_names, by_result = _choices(keys)
+    if len(axis_names) < 2:
         st.caption("Two axes are the least.")
         return
-    axes = [parallel.axis(name, values[name]) for name in names]
+    axes = [parallel.axis(name, values[name]) for name in axis_names]
     found = set(parallel.drawn((row.run_id for row in every), axes))
     drawn = [row for row in every if row.run_id in found]
     chosen = {row.run_id: tables.css_of(row, style.dark()) for row in rows if row.run_id in found}
     spec = parallel.spec(run_names.among(drawn), axes, chosen, by_result, style.dark())
-    key = f"parallel-{hash((tuple(names), len(drawn), len(chosen), by_result))}"
-    st.echarts_chart(spec, height=_CHART_PX, key=key, alt=f"{len(drawn)} runs over {', '.join(names)}")
+    key = f"parallel-{hash((tuple(axis_names), len(drawn), len(chosen), by_result))}"
+    st.echarts_chart(spec, height=CHART_PX, key=key, alt=f"{len(drawn)} runs over {', '.join(axis_names)}")
     st.caption(
         f"{len(drawn)} runs of {formats.plain(experiment)} have all of these; the compared ones are wide. "
         "Drag along an axis to keep the runs that pass there; a click on the axis lets go."

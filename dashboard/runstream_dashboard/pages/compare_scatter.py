@@ -10,18 +10,20 @@ from runstream_dashboard.figures import Spec
 
 # Grey dots behind the compared runs: enough to see the shape of a sweep.
 MAX_OTHERS = 200
-_SCATTER_PX = 440
+CHART_PX = 440
+# Choices with a label above each.
+CONTROLS_PX = 66
 _OWN = "of the run"
 
 
-def scatter(rows: list[RunRow], _metrics: list[MetricInfo]) -> None:
+def scatter(rows: list[RunRow], metrics: list[MetricInfo]) -> None:
     """Draw the runs of the first one's experiment as dots; a click on a grey one compares that run too."""
     when = live.slow(live.watermark())
     experiment, workspace = rows[0].experiment, rows[0].workspace
-    others = live.run_page(when, experiment=experiment, workspace=workspace, page_size=MAX_OTHERS).rows
+    names = tuple(dict.fromkeys(m.name for m in metrics if m.column_name is None and m.form == "scalar"))
+    others = live.run_page(when, experiment=experiment, workspace=workspace, page_size=MAX_OTHERS, metrics=names).rows
     every = [*rows, *(row for row in others if row.run_id not in {each.run_id for each in rows})]
-    known = live.metric_list(when, tuple(row.run_id for row in every))
-    numbers = differences.numbers_of(every, known)
+    numbers = differences.numbers_of(every, metrics)
     keys = list(dict.fromkeys(key for row in rows for key in numbers[row.run_id]))
     if len(keys) < 2:
         st.caption("These runs share no two numbers to draw against each other.")
@@ -37,7 +39,7 @@ def scatter(rows: list[RunRow], _metrics: list[MetricInfo]) -> None:
         series["selectedMode"] = "single"
     # Its selection is places in its series: other runs, axes or colours make it another chart.
     key = f"scatter-{len(rows)}-{len(points)}-{x}-{y}-{logs}-{colour}"
-    event = st.echarts_chart(spec, height=_SCATTER_PX, key=key, on_select="rerun", alt=f"{y} against {x}, a dot a run")
+    event = st.echarts_chart(spec, height=CHART_PX, key=key, on_select="rerun", alt=f"{y} against {x}, a dot a run")
     st.caption(
         f"{len(points)} runs of {formats.plain(experiment)} have both; the compared ones "
         f"{'are large' if colour else 'in colour'}. Click a {'small' if colour else 'grey'} dot to add it."
@@ -49,7 +51,7 @@ def scatter(rows: list[RunRow], _metrics: list[MetricInfo]) -> None:
 
 
 def _axes(keys: list[str], first: tuple[str, str], colours: list[str]) -> tuple[str, str, list[str], str]:
-    left, right, third, log = st.columns([2, 2, 2, 1.1], vertical_alignment="bottom")
+    left, right, third, log = st.columns([2, 2, 2, 1.1])
     x = left.selectbox("x", keys, index=keys.index(first[0]), key="sx", bind="query-params")
     y = right.selectbox("y", keys, index=keys.index(first[1]), key="sy", bind="query-params")
     # At first each compared run has its own colour, as everywhere.

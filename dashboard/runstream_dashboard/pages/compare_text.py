@@ -9,9 +9,12 @@ import streamlit as st
 from runstream_consumer.history import ArtifactRow, MetricInfo, RunRow
 from runstream_dashboard import blobs, files, formats, live, run_names, snapshots, text_diff
 
+# Choices with a label above each.
+CONTROLS_PX = 66
 _FILE = "file "
 _SNAPSHOT = "snapshot "
 _Lines = tuple[list[str], list[str]]
+_Artifacts = dict[str, ArtifactRow]
 
 
 def text(rows: list[RunRow], _metrics: list[MetricInfo]) -> None:
@@ -50,14 +53,20 @@ def _draw(sides: text_diff.Sides, ours: RunRow, theirs: RunRow, heads: Mapping[s
     st.caption(f"{formats.count(sides.n_changed)} line{'' if sides.n_changed == 1 else 's'} differ{cut}.")
 
 
-def _artifacts(row: RunRow) -> dict[str, ArtifactRow]:
+def _artifacts(ours: RunRow, theirs: RunRow) -> tuple[_Artifacts, _Artifacts]:
+    """Return the files of both runs that are no pictures, by path."""
+    run_ids = ours.run_id, theirs.run_id
     when = live.slow(live.watermark())
-    found = live.detail("newest", when, row.run_id, lambda reader: reader.artifacts(row.run_id))
-    return {artifact.path: artifact for artifact in found if not files.is_image(artifact)}
+    both = live.detail("newest", when, "\0".join(run_ids), lambda reader: reader.newest_artifacts(run_ids))
+    left, right = (
+        {artifact.path: artifact for artifact in both if artifact.run_id == run_id and not files.is_image(artifact)}
+        for run_id in run_ids
+    )
+    return left, right
 
 
 def _file_names(ours: RunRow, theirs: RunRow) -> list[str]:
-    hashes = [{path: artifact.sha256 for path, artifact in _artifacts(row).items()} for row in (ours, theirs)]
+    hashes = [{path: artifact.sha256 for path, artifact in found.items()} for found in _artifacts(ours, theirs)]
     return [f"{_FILE}{path}" for path in text_diff.changed(*hashes)]
 
 
@@ -80,7 +89,8 @@ def _snapshot_names(ours: RunRow, theirs: RunRow) -> list[str]:
 
 def _read(name: str, ours: RunRow, theirs: RunRow) -> _Lines | None:
     """Return a file's lines in both runs; None where one of them cannot be shown."""
-    both = [_bytes(name, row) for row in (ours, theirs)]
+    held = _artifacts(ours, theirs)
+    both = [_bytes(name, row, found) for row, found in zip((ours, theirs), held, strict=True)]
     try:
         left, right = (None if data is None else data.decode().splitlines() for data in both)
     except UnicodeDecodeError:
@@ -88,7 +98,7 @@ def _read(name: str, ours: RunRow, theirs: RunRow) -> _Lines | None:
     return None if left is None or right is None else (left, right)
 
 
-def _bytes(name: str, row: RunRow) -> bytes | None:
+def _bytes(name: str, row: RunRow, artifacts: _Artifacts) -> bytes | None:
     if name.startswith(_SNAPSHOT):
         found = _snapshot(row)
         entry = (
@@ -97,7 +107,7 @@ def _bytes(name: str, row: RunRow) -> bytes | None:
         if found is None or entry is None:
             return None
         return blobs.read(None, f"{found.folder}/{entry.sha256}", entry.sha256, files.PREVIEW_BYTES)
-    artifact = _artifacts(row).get(name.removeprefix(_FILE))
+    artifact = artifacts.get(name.removeprefix(_FILE))
     if artifact is None or artifact.size_bytes > files.PREVIEW_BYTES:
         return None
     return live.detail("bytes", (0, 0), artifact.sha256, lambda reader: files.read(reader, row.run_id, artifact))

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import streamlit as st
 
-from runstream_consumer.history import ModelFileRow, ModelRow
-from runstream_dashboard import blobs, clock, files, formats, heading, live, model_tables, run_names, states, tables
+from runstream_consumer.history import ModelFileRow, ModelRow, RunRow
+from runstream_dashboard import (
+    blobs,
+    clock,
+    files,
+    formats,
+    heading,
+    live,
+    loading,
+    model_tables,
+    run_names,
+    states,
+    tables,
+)
 from runstream_dashboard.model_tables import Family
 from runstream_dashboard.pages import cells, named
 
-RENEW_S = 3.0
+RENEW_S = live.SLOW_S
 _SNIPPET = (
     'run.upload_file("outputs/model.pkl", "model.pkl")\nrun.register_model("churn", model_path="outputs/model.pkl")'
 )
-_ROW_PX = 34
 
 
 def _renewed() -> None:
@@ -50,7 +61,7 @@ def _choose(shown: list[Family]) -> Family:
         model_tables.family_table(shown),
         key=f"models-{hash(tuple((each.workspace, each.name) for each in shown))}",
         column_config={"Tags": st.column_config.ListColumn("Tags"), **cells.sizes_and_ages("Size", "Registered")},
-        hide_index=True, row_height=_ROW_PX, height=min(560, _ROW_PX * (len(shown) + 1) + 3),
+        hide_index=True, row_height=loading.ROW_PX, height=loading.table_px(len(shown), loading.TABLE_PX),
         on_select="rerun", selection_mode="single-row", selection_default={"selection": {"rows": [at or 0]}},
         alt="Models",
     )  # fmt: skip
@@ -73,7 +84,7 @@ def _family(family: Family) -> None:
             "Tags": st.column_config.ListColumn("Tags"), "Version": st.column_config.NumberColumn(width=70),
             **cells.sizes_and_ages("Size", "Registered"),
         },
-        hide_index=True, row_height=_ROW_PX, height=min(240, _ROW_PX * (len(family.versions) + 1) + 3),
+        hide_index=True, row_height=loading.ROW_PX, height=loading.table_px(len(family.versions), 240),
         on_select="rerun", selection_mode="single-row", selection_default={"selection": {"rows": [at]}},
         alt=f"Versions of {family.name}, the newest first",
     )  # fmt: skip
@@ -95,24 +106,24 @@ def _version(row: ModelRow) -> None:
     st.caption(formats.plain(model_tables.summary(row, clock.zone())))
     if row.description:
         st.markdown(formats.plain(row.description))
-    _lineage(row)
+    found, run = live.detail(
+        "version", live.slow(live.watermark()), row.registration_id,
+        lambda reader: reader.version_facts(row.registration_id, row.run_id),
+    )  # fmt: skip
+    _lineage(row, run)
     if row.properties:
         st.dataframe(tables.pairs(row.properties, "Property"), hide_index=True, alt="Properties")
-    when = live.slow(live.watermark())
-    _files(
-        live.detail("model files", when, row.registration_id, lambda reader: reader.model_files(row.registration_id))
-    )
+    _files(found)
 
 
-def _lineage(row: ModelRow) -> None:
+def _lineage(row: ModelRow, run: RunRow | None) -> None:
     if row.run_id is None:
         st.caption("Registered from files, without a run.")
         return
-    runs = live.run_rows(live.slow(live.watermark()), (row.run_id,))
-    if not runs:
+    if run is None:
         st.caption(f"From the run {formats.plain(row.run_id)}, which this history does not know.")
         return
-    made_by = f"From {formats.plain(run_names.of(runs[0]))} in {formats.plain(runs[0].experiment)}"
+    made_by = f"From {formats.plain(run_names.of(run))} in {formats.plain(run.experiment)}"
     st.page_link(named("run"), label=made_by, icon=":material/account_tree:", query_params={"run": row.run_id},
                  width="content")  # fmt: skip
 
@@ -123,7 +134,7 @@ def _files(found: list[ModelFileRow]) -> None:
         on_select="rerun", selection_mode="single-row",
         key=f"model-files-{hash(tuple(file.sha256 for file in found))}", alt="Files of this version",
         selection_default={"selection": {"rows": [0] if len(found) == 1 else []}},
-        height=min(320, 35 * (len(found) + 1) + 3),
+        row_height=loading.ROW_PX, height=loading.table_px(len(found), 320),
     )  # fmt: skip
     picked = [index for index in event.selection.rows if index < len(found)]
     if not picked:
@@ -145,7 +156,7 @@ def _files(found: list[ModelFileRow]) -> None:
 
 def _page() -> None:
     heading.show("Models")
-    states.renewed(_renewed, RENEW_S)()
+    states.renewed(_renewed, RENEW_S, "models", (loading.CONTROLS_PX, loading.TABLE_PX))()
 
 
 def page() -> None:

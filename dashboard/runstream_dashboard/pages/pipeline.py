@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from runstream_consumer.history import DeadLetterRow, PipelineFacts
-from runstream_dashboard import figures, formats, heading, live, pipeline_tables, states, style, tables
+from runstream_dashboard import figures, formats, heading, live, loading, pipeline_tables, states, style, tables
 from runstream_dashboard.pages import cells
 
 RENEW_S = 2.0
 _LETTERS = 200
 _HEAD_BYTES = 256
+_CARDS_PX = 104
 
 
 def _cards(facts: PipelineFacts) -> None:
@@ -109,7 +110,7 @@ def _renewed() -> None:
 
 def _page() -> None:
     heading.show("Pipeline")
-    states.renewed(_renewed, RENEW_S)()
+    states.renewed(_renewed, RENEW_S, "pipeline", (_CARDS_PX, loading.TABLE_PX))()
 
 
 def page() -> None:

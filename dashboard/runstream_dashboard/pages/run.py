@@ -7,12 +7,15 @@ from typing import Any
 import streamlit as st
 
 from runstream_consumer.history import MetricInfo, RunRow
-from runstream_dashboard import formats, grid, heading, live, run_names, states, style, tables
+from runstream_dashboard import formats, grid, heading, live, loading, run_names, states, style, tables
 from runstream_dashboard.pages import cells, named, run_family, run_files, run_forms, run_head, run_logs, run_models
 
 N_KEY_CHARTS = 4
 HEAD_S = 2.0
 LOGS_S = 2.0
+_TABLE_PX = 400
+# How tall what each tab draws is, from above.
+_TALL = {"Overview": (212, loading.TABLE_PX), "Logs": (loading.CONTROLS_PX, run_logs.HEIGHT_PX)}
 TABS = ("Overview", "Charts", "Tables", "Images", "Files", "Logs", "History")
 
 
@@ -26,7 +29,7 @@ def _overview(row: RunRow, metrics: list[MetricInfo]) -> None:
     with left:
         st.subheader("Metrics", anchor=False)
         if metrics:
-            curves = live.curves(live.slow(live.watermark()), row.run_id, metrics)
+            curves = live.curves(live.slow(live.watermark(), turn=2), row.run_id, metrics)
             shown: dict[str, Any] = dict.fromkeys(
                 ("Last", "Min", "Max"), st.column_config.TextColumn(alignment="right")
             )
@@ -35,7 +38,10 @@ def _overview(row: RunRow, metrics: list[MetricInfo]) -> None:
             )
             shown["Curve"] = st.column_config.LineChartColumn(width=110, color=tables.css_of(row, style.dark()))
             table = tables.metric_table(metrics, curves)
-            st.dataframe(table, hide_index=True, column_config=shown, placeholder="–", alt="Metrics of this run")
+            st.dataframe(
+                table, hide_index=True, column_config=shown, alt="Metrics of this run", placeholder="–",
+                row_height=loading.ROW_PX, height=loading.table_px(len(table), _TABLE_PX),
+            )  # fmt: skip
         else:
             st.caption("Nothing logged yet.")
     with right:
@@ -70,6 +76,8 @@ def _history(row: RunRow, _metrics: list[MetricInfo]) -> None:
         hide_index=True,
         column_config={"When": cells.moment_column()}
         | {name: st.column_config.Column(width=width) for name, width in widths.items()},
+        row_height=loading.ROW_PX,
+        height=loading.table_px(len(events), loading.TABLE_PX),
         alt="What changed this run, newest first",
     )
 
@@ -86,16 +94,15 @@ _DRAW = {
 
 
 def _tab(name: str, run_id: str, ticking: bool) -> None:
-    when = live.slow(live.watermark())
-    rows = live.run_rows(when, (run_id,))
-    _DRAW[name](rows[0], live.metric_list(when, (run_id,)))
-    if ticking and not live.any_live(rows):
+    facts = live.run_facts(live.slow(live.watermark()), (run_id,))
+    _DRAW[name](facts.rows[0], facts.metrics)
+    if ticking and not live.any_live(facts.rows):
         st.rerun()
 
 
 def _page() -> None:
     run_id = st.query_params.get("run", "")
-    rows = live.run_rows(live.slow(live.watermark()), (run_id,))
+    rows = loading.first(f"run {run_id}", lambda: live.run_rows(live.slow(live.watermark()), (run_id,)))
     if not rows:
         heading.show("Run not found" if run_id else "No run chosen")
         if run_id:
@@ -111,7 +118,9 @@ def _page() -> None:
         if tab.open:
             with tab:
                 every_s = LOGS_S if name == "Logs" else live.TICK_S
-                states.renewed(_tab, every_s if ticking else None)(name, run_id, ticking)
+                tall = _TALL.get(name, (loading.TABLE_PX,))
+                part = states.renewed(_tab, every_s if ticking else None, f"{name} of {run_id}", tall)
+                part(name, run_id, ticking)
 
 
 def page() -> None:

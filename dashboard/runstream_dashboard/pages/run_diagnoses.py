@@ -6,12 +6,12 @@ import pandas as pd
 import streamlit as st
 
 from runstream_consumer.history import ArtifactRow, RunRow
-from runstream_dashboard import address, diagnoses, diagnosis_figures, files, formats, live, style
+from runstream_dashboard import address, diagnoses, diagnosis_figures, files, formats, live, loading, style
 from runstream_dashboard.diagnoses import Accuracy, Confusion, Diagnosis, Predictions, Residuals
 from runstream_dashboard.figures import Spec
 
 _CHART_PX = 300
-_TABLE_PX = 180
+_TABLE_PX = 173
 _ALL = "All classes"
 
 
@@ -40,7 +40,7 @@ def chart(row: RunRow, name: str, description: str) -> None:
 
 
 def _files(row: RunRow) -> list[ArtifactRow]:
-    when = live.slow(live.watermark())
+    when = live.slow(live.watermark(), turn=1)
     return live.detail("artifacts", when, row.run_id, lambda reader: reader.artifacts(row.run_id, versions=True))
 
 
@@ -107,4 +107,5 @@ def _shown(name: str, spec: Spec, what: str, height: int = _CHART_PX) -> None:
 
 
 def _numbers(name: str, table: pd.DataFrame) -> None:
-    st.dataframe(table, hide_index=True, height=min(_TABLE_PX, 35 * (len(table) + 1) + 3), alt=f"Numbers of {name}")
+    height = loading.table_px(len(table), _TABLE_PX)
+    st.dataframe(table, hide_index=True, row_height=loading.ROW_PX, height=height, alt=f"Numbers of {name}")

@@ -5,20 +5,19 @@ from __future__ import annotations
 import streamlit as st
 
 from runstream_consumer.history import RunPage, RunRow
-from runstream_dashboard import address, formats, live, run_names, statuses, style, tables
+from runstream_dashboard import address, formats, live, loading, run_names, statuses, style, tables
 from runstream_dashboard.pages import cells, named
 
 _CHILDREN = 100
 _METRICS = 4
-_ROW_PX = 34
 
 
 def parent(row: RunRow) -> None:
     """Draw a link to the run that this one belongs to; draws nothing for a run of its own."""
     if row.parent_run_id is None:
         return
-    rows = live.run_rows(live.slow(live.watermark()), (row.parent_run_id,))
-    label = run_names.of(rows[0]) if rows else row.parent_run_id
+    known = live.run_facts(live.slow(live.watermark()), (row.run_id,)).parents.get(row.parent_run_id)
+    label = run_names.of(known) if known else row.parent_run_id
     with st.container(key="rs-parent"):
         # A page link to the page that is open does nothing, whatever its query.
         if st.button(f"Part of {formats.plain(label)}", icon=":material/arrow_upward:", type="tertiary"):
@@ -27,13 +26,16 @@ def parent(row: RunRow) -> None:
 
 def children(row: RunRow) -> None:
     """Draw the run's children as a table, the newest first; draws nothing without any."""
-    when = live.slow(live.watermark())
-    page = _page(when, row.run_id, ())
+    when = live.slow(live.watermark(), turn=1)
+    # As at the last tick: what the children log is known only once they are read.
+    kept = f"children-metrics-{row.run_id}"
+    page = _page(when, row.run_id, st.session_state.get(kept, ()))
     if not page.total:
         return
-    known = live.metric_list(when, tables.examples(page.rows))
-    names = tuple(dict.fromkeys(metric.name for metric in tables.key_metrics(known)))[:_METRICS]
-    page = _page(when, row.run_id, names) if names else page
+    names = tuple(tables.key_names(page.logged))[:_METRICS]
+    if names != st.session_state.get(kept, ()):
+        st.session_state[kept] = names
+        page = _page(when, row.run_id, names)
     with st.container(key="rs-children"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.subheader(f"{formats.count(page.total)} child run{'' if page.total == 1 else 's'}", anchor=False,
@@ -69,7 +71,7 @@ def _table(page: RunPage, metrics: tuple[str, ...]) -> None:
     table = tables.with_family(table, page.rows, page.n_children)
     c = st.column_config
     config = {
-        "dot": c.ImageColumn(" ", width=32),
+        "dot": c.ImageColumn(" ", width=32, pinned=True),
         "name": c.TextColumn("Run", width=210, help="Click a name to open the run"),
         "children": c.NumberColumn("Children", width=80),
         "run:status": cells.status_column(row.status for row in page.rows),
@@ -78,8 +80,8 @@ def _table(page: RunPage, metrics: tuple[str, ...]) -> None:
     }
     config |= {f"metric:{name}": cells.number_column(name, table[f"metric:{name}"]) for name in metrics}
     event = st.dataframe(
-        table, column_config=config, hide_index=True, row_height=_ROW_PX, key=f"children-{hash(ids)}",
-        height=min(320, _ROW_PX * (len(table) + 1) + 3), on_select="rerun", selection_mode="single-cell",
+        table, column_config=config, hide_index=True, row_height=loading.ROW_PX, key=f"children-{hash(ids)}",
+        height=loading.table_px(len(table), 320), on_select="rerun", selection_mode="single-cell",
         alt="Children",
     )  # fmt: skip
     for index, column in event.selection.cells:

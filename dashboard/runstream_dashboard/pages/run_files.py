@@ -5,10 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from runstream_consumer.history import ArtifactRow, MetricInfo, RunRow
-from runstream_dashboard import address, clock, downloads, files, folders, formats, live, snapshots, tables
+from runstream_dashboard import address, clock, downloads, files, folders, formats, live, loading, snapshots, tables
 from runstream_dashboard.pages import cells, run_snapshot
 
 _IMAGES_A_ROW = 3
+_TABLE_PX = 400
 
 
 def _artifacts(row: RunRow) -> list[ArtifactRow]:
@@ -60,33 +61,35 @@ def _place(name: str, n: int) -> int:
 
 def files_tab(row: RunRow, _metrics: list[MetricInfo]) -> None:
     """Draw the run's files as a table, where a checked row shows its preview, and its snapshot."""
-    found = _artifacts(row)
-    if found:
-        _table(row, found)
-    else:
-        st.caption("No files: `run.upload_file` and `run.upload_folder` fill this page.")
-    run_snapshot.snapshot(row)
-
-
-def _table(row: RunRow, found: list[ArtifactRow]) -> None:
     left, right = st.columns([1, 1.1], gap="medium")
-    with left:
-        event = st.dataframe(
-            tables.file_table(found),
-            hide_index=True,
-            column_config={"Size": cells.size_column(), "Logged": cells.moment_column()},
-            on_select="rerun",
-            selection_mode="single-row",
-            key="rs-files",
-            alt="Files of this run",
-        )
-        _folder(row, found)
-    picked = [index for index in event.selection.rows if index < len(found)]
+    with left, loading.place(f"files of {row.run_id}", _TABLE_PX):
+        found = _artifacts(row)
+        picked = _table(row, found) if found else []
+        if not found:
+            st.caption("No files: `run.upload_file` and `run.upload_folder` fill this page.")
     with right:
         if picked:
             _preview(row, found[picked[0]])
-        else:
+        elif found:
             st.caption("Check a file to see it.")
+    run_snapshot.snapshot(row)
+
+
+def _table(row: RunRow, found: list[ArtifactRow]) -> list[int]:
+    """Draw the files as a table and return the places of those that are checked."""
+    event = st.dataframe(
+        tables.file_table(found),
+        hide_index=True,
+        column_config={"Size": cells.size_column(), "Logged": cells.moment_column()},
+        row_height=loading.ROW_PX,
+        height=loading.table_px(len(found), _TABLE_PX),
+        on_select="rerun",
+        selection_mode="single-row",
+        key="rs-files",
+        alt="Files of this run",
+    )
+    _folder(row, found)
+    return [index for index in event.selection.rows if index < len(found)]
 
 
 def _folder(row: RunRow, found: list[ArtifactRow]) -> None:

@@ -5,16 +5,22 @@ from __future__ import annotations
 import streamlit as st
 
 from runstream_consumer.history import MetricInfo, RunRow
-from runstream_dashboard import address, figures, formats, live, style, tables
+from runstream_dashboard import address, figures, formats, live, loading, style, tables
 from runstream_dashboard.pages import cells, run_diagnoses
 
 _FORMS = ("list", "row", "table", "chart")
 _CHART_PX = 250
+_TABLE_PX = 173
 
 
 def tables_tab(row: RunRow, metrics: list[MetricInfo]) -> None:
     """Draw the metrics of this run that are lists, rows, tables or diagnostic charts."""
     forms = {metric.name: metric for metric in metrics if metric.form in _FORMS}
+    names = tuple(name for name, metric in forms.items() if metric.form != "chart")
+    when = live.slow(live.watermark())
+    values = live.detail(
+        "forms", when, row.run_id, lambda reader: reader.columns_of(row.run_id, names), "\0".join(names)
+    )
     if not forms:
         st.caption(
             "No rows, tables, lists or charts: `run.log_row`, `run.log_table`, `run.log_list`, "
@@ -25,12 +31,10 @@ def tables_tab(row: RunRow, metrics: list[MetricInfo]) -> None:
             if metric.form == "chart":
                 run_diagnoses.chart(row, name, metric.description)
             else:
-                _form(row, name, metric.form)
+                _form(row, name, metric.form, values.get(name, {}))
 
 
-def _form(row: RunRow, name: str, form: str) -> None:
-    when = live.slow(live.watermark())
-    values = live.detail("form", when, row.run_id, lambda reader: reader.table(row.run_id, name), name)
+def _form(row: RunRow, name: str, form: str, values: dict[str, list[object]]) -> None:
     st.subheader(formats.plain(name), anchor=False)
     axes = figures.axes_of(values)
     colour = tables.css_of(row, style.dark())
@@ -41,7 +45,9 @@ def _form(row: RunRow, name: str, form: str) -> None:
         x, y = _axes(name, values, axes)
         spec = figures.table_line(values, x, y, colour)
         st.echarts_chart(spec, height=_CHART_PX, key=f"form-{name}", alt=f"{name}: {y} against {x}")
-    st.dataframe(tables.columns_table(values), hide_index=False, height=180, alt=f"Values of {name}")
+    table = tables.columns_table(values)
+    height = loading.table_px(len(table), _TABLE_PX)
+    st.dataframe(table, hide_index=False, row_height=loading.ROW_PX, height=height, alt=f"Values of {name}")
 
 
 def _axes(name: str, values: dict[str, list[object]], axes: tuple[str, str]) -> tuple[str, str]:

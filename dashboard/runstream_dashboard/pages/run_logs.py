@@ -7,13 +7,13 @@ import streamlit as st
 from runstream_consumer.history import LogStream, MetricInfo, RunRow
 from runstream_dashboard import clock, downloads, formats, live, log_reads, log_text
 
-_HEIGHT_PX = 540
+HEIGHT_PX = 540
 
 
 def logs_tab(row: RunRow, _metrics: list[MetricInfo]) -> None:
     """Draw the newest lines of one stream, or those that hold what is looked for."""
     mark = live.watermark()
-    streams = log_reads.streams(live.slow(mark), row.run_id)
+    streams = log_reads.streams(live.slow(mark, turn=2), row.run_id)
     if not streams:
         _nothing(row)
         return
@@ -24,7 +24,7 @@ def logs_tab(row: RunRow, _metrics: list[MetricInfo]) -> None:
         text, told = log_text.found_text(found), log_text.found_summary(found, wanted)
     else:
         text, told = log_reads.tail(mark, row.run_id, name).text(), log_text.summary(stream, clock.zone())
-    with st.container(key="rs-log", height=_HEIGHT_PX, autoscroll=follows and not wanted, border=False):
+    with st.container(key="rs-log", height=HEIGHT_PX, autoscroll=follows and not wanted, border=False):
         st.code(text, language=None, wrap_lines=wraps)
     with st.container(key="rs-log-told"):
         st.caption(formats.plain(told))

@@ -11,7 +11,7 @@ from runstream_dashboard.pages import named
 
 def made(row: RunRow) -> None:
     """Draw a link to each model that this run made; draws nothing without any."""
-    when = live.slow(live.watermark())
+    when = live.slow(live.watermark(), turn=3)
     models = live.detail("made", when, row.run_id, lambda reader: reader.models(run_id=row.run_id))
     if not models:
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from runstream_consumer.history import RunRow
-from runstream_dashboard import downloads, formats, live, snapshots
+from runstream_dashboard import downloads, formats, live, loading, snapshots
 from runstream_dashboard.pages import cells
 
 _TABLE_PX = 300
@@ -33,6 +33,7 @@ def snapshot(row: RunRow) -> None:
             snapshots.table(found),
             hide_index=True,
             column_config={"Size": cells.size_column()},
-            height=min(_TABLE_PX, 35 * (len(found.entries) + 1) + 3),
+            row_height=loading.ROW_PX,
+            height=loading.table_px(len(found.entries), _TABLE_PX),
             alt="Files of the snapshot",
         )

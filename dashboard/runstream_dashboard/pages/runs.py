@@ -8,14 +8,14 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from runstream_consumer.history import ExperimentRow, FilterError, RunPage, RunRow
-from runstream_dashboard import address, clock, formats, heading, live, pages, states, statuses, style, tables
+from runstream_dashboard import address, clock, formats, heading, live, loading, pages, states, statuses, style, tables
 from runstream_dashboard.known import PAGE_SIZE, Known, learn, newest
 from runstream_dashboard.pages import cells
 
-RENEW_S = 3.0
-ROW_PX = 34
+RENEW_S = live.SLOW_S
 SORTS = {"-created_at": "Newest", "created_at": "Oldest", "display_name": "Name", "-duration": "Longest"}
 
 
@@ -131,7 +131,7 @@ def _columns(place: Any, choice: tables.Choice) -> tuple[str, ...]:
 def _config(columns: Sequence[str], table: pd.DataFrame) -> dict[str, Any]:
     c = st.column_config
     config: dict[str, Any] = {
-        "dot": c.ImageColumn(" ", width=32),
+        "dot": c.ImageColumn(" ", width=32, pinned=True),
         "name": c.TextColumn("Run", width=210, help="Click a name to open the run"),
     }
     for column in columns:
@@ -172,8 +172,8 @@ def _table(answer: RunPage, columns: tuple[str, ...], when: live.When) -> list[s
         key=f"tbl-{hashlib.md5(ids.encode(), usedforsecurity=False).hexdigest()[:12]}",
         column_config=_config(columns, table) | {"run:status": cells.status_column(row.status for row in rows)},
         hide_index=True,
-        row_height=ROW_PX,
-        height=min(560, ROW_PX * (len(rows) + 1) + 3),
+        row_height=loading.ROW_PX,
+        height=loading.table_px(len(rows), loading.TABLE_PX),
         on_select="rerun",
         selection_mode=["multi-row", "single-cell"],
         selection_default={"selection": {"rows": before}},
@@ -200,8 +200,13 @@ def _actions(place: Any, chosen: list[str]) -> None:
 def _renewed() -> None:
     place = heading.show("Runs", ticking=None)
     asked = _filter()
-    mark = live.watermark()
-    when = live.slow(mark)
+    with loading.place("runs", loading.TABLE_PX):
+        _list(asked, place)
+
+
+def _list(asked: dict[str, Any], place: DeltaGenerator) -> None:
+    """Draw the runs that are asked for, and at `place` what can be done with the chosen ones."""
+    when = live.slow(live.watermark())
     metrics = _metrics()
     answer = _read(asked, metrics, when)
     if not answer.total and not (asked["text"] or asked["status"] or asked["experiment"]):
@@ -210,14 +215,12 @@ def _renewed() -> None:
         return
     if st.session_state.pop("rs-was-empty", False) and answer.total == 1:
         st.switch_page(pages.named("run"), query_params={"run": answer.rows[0].run_id})
-    known = live.metric_list(when, tables.examples(answer.rows))
-    columns = _columns(asked["columns"], tables.choices(answer.rows, known))
+    columns = _columns(asked["columns"], tables.choices(answer.rows, answer.logged))
     st.session_state["rs-metrics"] = tables.named(columns, "metric")
     if tables.named(columns, "metric") != metrics:
         answer = _read(asked, tables.named(columns, "metric"), when)
-    experiments = live.experiments(when)
-    _know(learn(answer, tables.named(columns, "metric"), experiments))
-    _experiment([row for row in experiments if row.name == asked["experiment"]])
+    _know(learn(answer, tables.named(columns, "metric")))
+    _experiment([row for row in answer.catalog if row.name == asked["experiment"]])
     if not answer.rows:
         st.info("No run matches this filter.", icon=":material/filter_list_off:")
     chosen = _table(answer, columns, when) if answer.rows else list(st.session_state["chosen"])

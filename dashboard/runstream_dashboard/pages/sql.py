@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from runstream_dashboard import exports, figures, formats, heading, live, queries, states, style, tables
+from runstream_dashboard import exports, figures, formats, heading, live, loading, queries, states, style, tables
 
 EXAMPLES = {
     "Newest runs": "SELECT run_id, experiment, display_name, status, started_at, duration_s\nFROM run\n"
@@ -20,7 +20,7 @@ EXAMPLES = {
 }
 _EDITOR_PX = 190
 _RESULT_PX = 420
-_ROW_PX = 35
+_SCHEMA_PX = 480
 _KINDS = ("line", "scatter", "bar")
 _VIEWS = ("Table", "Chart")
 _LOOK_S = 0.5
@@ -61,6 +61,7 @@ def _running(asked: queries.Asked) -> None:
         most = f" of at most {asked.seconds:g}" if asked.seconds else ""
         st.caption(f":material/hourglass_top: Running for {asked.running_s:.0f}{most} s")
         st.button("Cancel", icon=":material/stop_circle:", on_click=asked.cancel)
+    st.skeleton(_RESULT_PX)
 
 
 def _result() -> None:
@@ -91,8 +92,8 @@ def _result() -> None:
     if view == "Chart":
         _chart(result)
     else:
-        height = min(_RESULT_PX, _ROW_PX * (len(result.table) + 1) + 3)
-        st.dataframe(result.table, hide_index=True, height=height, alt="Result")
+        height = loading.table_px(len(result.table), _RESULT_PX)
+        st.dataframe(result.table, hide_index=True, row_height=loading.ROW_PX, height=height, alt="Result")
 
 
 def _token(asked: queries.Asked, result: queries.Result) -> str:
@@ -135,8 +136,6 @@ def _chart(result: queries.Result) -> None:
 def _page() -> None:
     heading.show("SQL")
     left, right = st.columns([1, 2.6], gap="medium")
-    with left, st.container(gap="xsmall", key="rs-schema"):
-        _schema()
     with right:
         st.session_state.setdefault("sql", st.query_params.get("q", EXAMPLES["Newest runs"]))
         st.selectbox("Saved queries", list(EXAMPLES), index=None, key="example", placeholder="Examples",
@@ -146,6 +145,9 @@ def _page() -> None:
             st.query_params["q"] = text or ""
             _ask(text or "")
         _result()
+    # Last, for it may have to be read.
+    with left, st.container(gap="xsmall", key="rs-schema"), loading.place("schema", loading.CONTROLS_PX, _SCHEMA_PX):
+        _schema()
 
 
 def page() -> None:
