@@ -9,7 +9,8 @@ import matplotlib as mpl
 import pytest
 from matplotlib.figure import Figure
 
-from runstream import Experiment, Run, Workspace, paths
+from runstream import Experiment, Run, Workspace
+from runstream_schemas import paths
 from runstream_schemas.errors import InvalidValue, UnsafePath
 from runstream_schemas.events import ArtifactEvent
 from tests import journals

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from runstream_consumer.history import ModelFileRow, ModelRow
-from runstream_dashboard import blobs, files, formats, heading, live, model_tables, states, tables
+from runstream_consumer.history import ModelFileRow, ModelRow, blobs
+from runstream_dashboard import files, formats, heading, live, model_tables, states, tables
 from runstream_dashboard.model_tables import Family
 from runstream_dashboard.pages import named
 
