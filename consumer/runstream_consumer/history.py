@@ -41,6 +41,8 @@ from runstream_consumer.runs import MetricStat, RunPage, RunRow
 from runstream_consumer.snapshots import Snapshot
 from runstream_consumer.snapshots import read as read_snapshot
 from runstream_schemas import paths
+from runstream_schemas.diagnosis import Accuracy, Confusion, Counts, Diagnosis, Predictions, Residuals
+from runstream_schemas.diagnosis import parse as parse_diagnosis
 from runstream_schemas.errors import (
     FilterError,
     HistoryBusy,
@@ -61,6 +63,7 @@ MAX_ROWS = 1_000_000
 SQL_TIMEOUT_S = 60.0
 
 __all__ = [
+    "Accuracy",
     "Answer",
     "ArtifactRow",
     "ExperimentRow",
@@ -69,7 +72,10 @@ __all__ = [
     "Chart",
     "ChartKey",
     "ColumnDoc",
+    "Confusion",
+    "Counts",
     "DeadLetterRow",
+    "Diagnosis",
     "EventRow",
     "FilterError",
     "FoundLine",
@@ -87,7 +93,9 @@ __all__ = [
     "PairedChart",
     "PipelineFacts",
     "PositionRow",
+    "Predictions",
     "Question",
+    "Residuals",
     "RunPage",
     "RunQuery",
     "RunRow",
@@ -101,6 +109,7 @@ __all__ = [
     "Watermark",
     "blobs",
     "connect",
+    "parse_diagnosis",
     "paths",
     "read_snapshot",
 ]
