@@ -10,16 +10,10 @@ from playwright.sync_api import Page, expect
 
 from runstream import Experiment, Run, Workspace
 from runstream_dashboard.server import web_path
-from tests.browser import CHART, GRID, WAIT_MS, Keep, Stack, View, curve, drag, drawn, points, start, ticks
+from tests.browser import CHART, GRID, WAIT_MS, Keep, View, curve, drag, drawn, points, start, ticks
 from tests.waiting import until
 
-pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(autouse=True)
-def home(clean_environment: None, stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Log into the home that the module's consumer follows."""
-    monkeypatch.setenv("RUNSTREAM_HOME", str(stack.home))
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("stack_home")]
 
 
 def epochs(run: Run, first: int = 0, n: int = 10) -> None:

@@ -8,15 +8,9 @@ import pytest
 from playwright.sync_api import expect
 
 from runstream import Experiment, Model, Workspace
-from tests.browser import Keep, Stack, View, start
+from tests.browser import Keep, View, start
 
-pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(autouse=True)
-def home(clean_environment: None, stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Log into the home that the module's consumer follows."""
-    monkeypatch.setenv("RUNSTREAM_HOME", str(stack.home))
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("stack_home")]
 
 
 def test_without_models_the_page_tells_how_to_register_one(view: View) -> None:

@@ -8,7 +8,7 @@ from typing import Final
 
 from runstream_consumer import blobs
 from runstream_schemas.errors import SnapshotNotFound, UnsafePath
-from runstream_schemas.snapshot import LOCATION, PROPERTY, ListedFile, is_id, parse
+from runstream_schemas.snapshot import LOCATION, PROPERTY, ListedFile, is_sha256, parse
 
 MAX_LIST_BYTES: Final = 16 * 1024**2
 
@@ -48,7 +48,7 @@ def read(properties: Mapping[str, str]) -> Snapshot | None:
         )
         raise SnapshotNotFound(snapshot_id, reason)
     folder, _, name = location.rpartition("/")
-    if not is_id(snapshot_id) or name != snapshot_id:
+    if not is_sha256(snapshot_id) or name != snapshot_id:
         raise SnapshotNotFound(snapshot_id, "the run does not say where it lies")
     listed = blobs.read(None, location, snapshot_id, MAX_LIST_BYTES)
     if listed is None:

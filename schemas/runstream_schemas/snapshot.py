@@ -50,8 +50,8 @@ class ListedFile:
         return about
 
 
-def is_id(text: str) -> bool:
-    """Tell whether *text* can name a snapshot."""
+def is_sha256(text: str) -> bool:
+    """Tell whether *text* can be a hash, and so the id of a snapshot."""
     return bool(_SHA256.fullmatch(text))
 
 
@@ -91,5 +91,5 @@ def _objection(files: Sequence[ListedFile]) -> str:
     """Say what no list of ours says of its files, or give an empty string."""
     if any(file.size_bytes < 0 for file in files) or sum(file.size_bytes for file in files) > MAX_BYTES:
         return f"it claims to hold more than {MAX_BYTES:,} bytes"
-    bare = next((file.path for file in files if not is_id(file.sha256)), None)
+    bare = next((file.path for file in files if not is_sha256(file.sha256)), None)
     return "" if bare is None else f"{bare!r:.80} in it has no hash of 64 hex digits"
