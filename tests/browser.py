@@ -53,35 +53,54 @@ Keep = Callable[[Page, str], None]
 
 
 @dataclass
-class Stack:
-    """A consumer and a dashboard over one home, as `runstream up` starts them."""
+class Server:
+    """
+    A server of pages in a process of its own.
+
+    Attributes:
+        home: that what runs in it logs to, or shows.
+        port: on 127.0.0.1.
+        log_path: of what it says.
+        health: the path that it answers at once.
+        ended_by: the signal that it ends by.
+    """
 
     home: Path
     port: int
     process: subprocess.Popen[bytes]
+    log_path: Path
+    health: ClassVar[str]
+    ended_by: ClassVar[signal.Signals]
 
     @property
     def url(self) -> str:
-        """The dashboard's address, without a slash at its end."""
+        """Its address, without a slash at its end."""
         return f"http://127.0.0.1:{self.port}"
 
     def answers(self) -> bool:
-        """Say whether the dashboard answers; fail if its process has ended."""
-        assert self.process.poll() is None, (self.home / "up.log").read_text()
+        """Say whether it answers; fail if its process has ended."""
+        assert self.process.poll() is None, self.log_path.read_text()
         try:
-            with urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=2) as answer:
+            with urllib.request.urlopen(f"{self.url}{self.health}", timeout=2) as answer:
                 return bool(answer.status == 200)
         except (urllib.error.URLError, OSError):
             return False
 
     def close(self) -> None:
-        """End both, as Ctrl-C does."""
-        self.process.send_signal(signal.SIGINT)
+        """End it, and what it has started."""
+        self.process.send_signal(self.ended_by)
         try:
             self.process.wait(30)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+
+
+class Stack(Server):
+    """A consumer and a dashboard over one home, as `runstream up` starts them."""
+
+    health = "/_stcore/health"
+    ended_by = signal.SIGINT
 
 
 def free_port() -> int:
@@ -104,7 +123,7 @@ def start_stack(home: Path, settings: Mapping[str, str] | None = None) -> Stack:
             stdout=log,
             stderr=log,
         )
-    stack = Stack(home, port, process)
+    stack = Stack(home, port, process, home / "up.log")
     until(stack.answers, what="the dashboard's health check")
     return stack
 
@@ -115,6 +134,12 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     running = start_stack(tmp_path_factory.mktemp("stack") / "home")
     yield running
     running.close()
+
+
+@pytest.fixture
+def stack_home(clean_environment: None, stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Log into the home that the module's consumer follows."""
+    monkeypatch.setenv("RUNSTREAM_HOME", str(stack.home))
 
 
 @pytest.fixture(scope="session")

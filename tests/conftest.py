@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from runstream import Experiment, Run, Workspace
+from runstream_schemas.home import Home
+
 # The broker and the browser are parts of their own; each module defines its fixtures and its markers' meaning.
-PARTS = ("tests.broker", "tests.browser", "tests.notebook", "tests.pipeline", "tests.s3", "tests.served")
+PARTS = [f"tests.{name}" for name in ("broker", "browser", "kafka_log", "notebook", "pipeline", "s3", "served")]
 pytest_plugins = [name for name in PARTS if importlib.util.find_spec(name)]
 
 SKIPPABLE = ("kafka", "browser")
@@ -41,6 +44,24 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def home_path(tmp_path: Path) -> Path:
     """Give the folder that RUNSTREAM_HOME names in this test; it does not exist yet."""
     return tmp_path / "home"
+
+
+@pytest.fixture
+def home(home_path: Path) -> Home:
+    """Give an empty home there."""
+    return Home(home_path).ensure()
+
+
+@pytest.fixture
+def experiment() -> Experiment:
+    """Give an experiment in a fresh home."""
+    return Experiment(Workspace("lab"), "ridge")
+
+
+@pytest.fixture
+def run(experiment: Experiment) -> Run:
+    """Give a started run."""
+    return experiment.start_logging()
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from runstream import topics
@@ -14,6 +15,7 @@ from runstream_schemas.codec import decode, encode
 from runstream_schemas.events import TagEvent
 from runstream_schemas.ids import new_producer_id
 from runstream_schemas.topics import Topic, topic_name
+from tests.broker import Broker, GivenBroker
 from tests.waiting import until
 
 N_PARTITIONS = 2
@@ -90,6 +92,12 @@ class EventLog:
             source.close()
             raise
         return source
+
+
+@pytest.fixture
+def log(broker: Broker | GivenBroker, topic_prefix: str) -> EventLog:
+    """Give the topics of this test on the shared broker."""
+    return EventLog(broker.servers, topic_prefix).create()
 
 
 def _polled(consumer: KafkaConsumer) -> list[Any]:

@@ -11,17 +11,14 @@ import os
 import signal
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser import WAIT_MS, Pages, free_port
+from tests.browser import WAIT_MS, Pages, Server, free_port
 from tests.waiting import until
 
 CELL = ".jp-Notebook .jp-CodeCell"
@@ -34,28 +31,16 @@ SETTINGS = {
 }
 
 
-@dataclass
-class Lab:
-    """A JupyterLab server over a folder of notebooks, whose kernels log to `home`."""
+class Lab(Server):
+    """A JupyterLab server over a folder of notebooks, whose kernels log to `home`; what it says lies beside them."""
 
-    folder: Path
-    home: Path
-    port: int
-    process: subprocess.Popen[bytes]
+    health = "/api/status"
+    ended_by = signal.SIGTERM
 
     @property
-    def url(self) -> str:
-        """The server's address, without a slash at its end."""
-        return f"http://127.0.0.1:{self.port}"
-
-    def answers(self) -> bool:
-        """Say whether the server answers; fail if its process has ended."""
-        assert self.process.poll() is None, (self.folder / "lab.log").read_text()
-        try:
-            with urllib.request.urlopen(f"{self.url}/api/status", timeout=2) as answer:
-                return bool(answer.status == 200)
-        except (urllib.error.URLError, OSError):
-            return False
+    def folder(self) -> Path:
+        """Where the notebooks are."""
+        return self.log_path.parent
 
     def write(self, name: str, cells: Sequence[str]) -> None:
         """Write a notebook of these code cells."""
@@ -67,15 +52,6 @@ class Lab:
             "cells": [{**cell, "id": f"cell-{number}", "source": source} for number, source in enumerate(cells)],
         }
         (self.folder / f"{name}.ipynb").write_text(json.dumps(notebook))
-
-    def close(self) -> None:
-        """End the server and its kernels."""
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            self.process.wait(30)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
 
 
 def start_lab(folder: Path, home: Path) -> Lab:
@@ -103,7 +79,7 @@ def start_lab(folder: Path, home: Path) -> Lab:
             stdout=log,
             stderr=log,
         )
-    lab = Lab(folder, home, port, process)
+    lab = Lab(home, port, process, folder / "lab.log")
     until(lab.answers, what="JupyterLab's status")
     return lab
 

@@ -1,9 +1,9 @@
-"""A served history that a test fills with events of its own."""
+"""A history that is served while a test writes into it, or fills it with events of its own."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from contextlib import closing, contextmanager
 
 import pytest
 
@@ -18,19 +18,25 @@ from tests.folded import fold_into
 Fill = Callable[[Sequence[Event]], History]
 
 
+@contextmanager
+def serving(home: Home) -> Iterator[tuple[Store, History]]:
+    """Open the history file of a home for writing, serve it, and give both it and what readers see."""
+    with (
+        closing(Store.open(home.history_path, "journal", "journal:test")) as store,
+        closing(serve.serve(store.connection, home)),
+        connect(home.root) as history,
+    ):
+        yield store, history
+
+
 @pytest.fixture
-def fill(tmp_path: Path) -> Iterator[Fill]:
+def fill(home: Home) -> Iterator[Fill]:
     """Fold events into a served history, and read it."""
-    home = Home(tmp_path / "home").ensure()
-    store = Store.open(home.history_path, "journal", "journal:test")
-    fold = Fold(store.load_state())
-    server = serve.serve(store.connection, home)
-    with connect(home.root) as history:
+    with serving(home) as (store, history):
+        fold = Fold(store.load_state())
 
         def fill_now(events: Sequence[Event]) -> History:
             fold_into(store, fold, events)
             return history
 
         yield fill_now
-    server.close()
-    store.close()

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runstream import artifacts, config, media, paths
+from runstream import artifacts, config, folder_files, media
+from runstream_schemas import paths
 from runstream_schemas.errors import InvalidValue, UnsafePath
 from runstream_schemas.events import MAX_INLINE_BYTES
 
@@ -190,7 +191,7 @@ def test_a_folder_is_listed_with_everything_below(tmp_path: Path) -> None:
     (folder / "b.txt").write_text("b")
     (folder / "sub" / "a.txt").write_text("a")
     (folder / "link").symlink_to("sub/a.txt")
-    found = paths.folder_files(folder)
+    found = folder_files.below(folder)
     assert [name for name, _ in found] == ["b.txt", "link", "sub/a.txt"]
     assert [file.read_text() for _, file in found] == ["b", "a", "a"]
 
@@ -204,15 +205,15 @@ def test_a_folder_with_a_way_out_is_refused(tmp_path: Path) -> None:
         folder.mkdir()
         (folder / name).symlink_to(target)
         with pytest.raises(UnsafePath, match="out of"):
-            paths.folder_files(folder)
+            folder_files.below(folder)
         (folder / name).unlink()
         folder.rmdir()
     folder.mkdir()
     os.mkfifo(folder / "pipe")
     with pytest.raises(UnsafePath):
-        paths.folder_files(folder)
+        folder_files.below(folder)
     with pytest.raises(NotADirectoryError):
-        paths.folder_files(tmp_path / "secret")
+        folder_files.below(tmp_path / "secret")
 
 
 @pytest.mark.parametrize(

@@ -20,13 +20,14 @@ import pytest
 from runstream import Experiment, Run, Workspace
 from runstream.cli import exits, main
 from runstream_consumer.fold import Fold
-from runstream_consumer.serve import read_server, serve
-from runstream_consumer.store import Store
+from runstream_consumer.serve import read_server
 from runstream_schemas.events import Created, RunEvent
 from runstream_schemas.home import Home
 from runstream_schemas.topics import Topic
 from tests import broker as real
+from tests.command_line import output
 from tests.folded import items
+from tests.served import serving
 from tests.waiting import until
 
 
@@ -46,14 +47,6 @@ def run(tmp_path: Path) -> Run:
         started.add_properties({"seed": "7"})
         started.upload_file("outputs/notes.txt", file)
     return started
-
-
-def output(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    """Run a command that must succeed; return its standard output."""
-    code = main(arguments)
-    told = capsys.readouterr()
-    assert (code, told.err) == (exits.OK, "")
-    return told.out
 
 
 def test_runs_lists_runs_for_scripts(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
@@ -195,17 +188,13 @@ def test_tail_of_a_run_that_does_not_respond_says_so_and_ends(
 ) -> None:
     """Of a run that nobody has heard of for two minutes `tail` names the time, and ends with 4."""
     home = Home(home_path).ensure()
-    store = Store.open(home.history_path, "journal", "journal:test")
-    fold = Fold(store.load_state())
     heard_ns = time.time_ns() - 120_000_000_000
     created = Created(workspace="default", experiment="letters")
     [(record, event)] = items([RunEvent("quiet", "p-1", 0, heard_ns, created)])
-    store.commit(fold.fold([(replace(record, received_at_ns=heard_ns), event)], heard_ns // 1000))
-    server = serve(store.connection, home)
-
-    code, told = main(["tail", "quiet"]), capsys.readouterr()
-    server.close()
-    store.close()
+    with serving(home) as (store, _):
+        fold = Fold(store.load_state())
+        store.commit(fold.fold([(replace(record, received_at_ns=heard_ns), event)], heard_ns // 1000))
+        code, told = main(["tail", "quiet"]), capsys.readouterr()
 
     assert (code, told.out) == (exits.TRY_AGAIN, "")
     assert "run quiet is NotResponding: nothing was heard of it since 20" in told.err

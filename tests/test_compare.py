@@ -8,16 +8,10 @@ import pytest
 from playwright.sync_api import expect
 
 from runstream import Experiment, Workspace
-from tests.browser import Keep, Stack, View, curve, drawn, png, start
+from tests.browser import Keep, View, curve, drawn, png, start
 from tests.waiting import until
 
-pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(autouse=True)
-def home(clean_environment: None, stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Log into the home that the module's consumer follows."""
-    monkeypatch.setenv("RUNSTREAM_HOME", str(stack.home))
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("stack_home")]
 
 
 def sweep(experiment: str, rates: tuple[float, ...] = (0.1, 0.01)) -> list[str]:

@@ -103,12 +103,6 @@ def test_a_source_without_topics_needs_no_publishing() -> None:
     assert publish(object(), [of_record(RECORD, "decode", "x")]) == 0
 
 
-@pytest.fixture
-def log(broker: Broker | GivenBroker, topic_prefix: str) -> EventLog:
-    """Give the topics of this test on the shared broker."""
-    return EventLog(broker.servers, topic_prefix).create()
-
-
 @pytest.mark.kafka
 def test_dead_letters_arrive_on_their_topic(log: EventLog) -> None:
     """A record that cannot be decoded lies on <topic>.dlq with its bytes, while reading has gone on."""

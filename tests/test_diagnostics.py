@@ -88,10 +88,15 @@ MISTAKES = [
     ("confusion_matrix", document("confusion_matrix", matrix=[[1, 2]]), "2 rows of 2"),
     ("confusion_matrix", document("confusion_matrix", matrix=[[1, 2], [3]]), "2 rows of 2"),
     ("confusion_matrix", document("confusion_matrix", matrix=[[1, 2], [3, "x"]]), "numbers"),
+    ("confusion_matrix", document("confusion_matrix", matrix=[[3, -1], [0, 2]]), "negative"),
+    ("confusion_matrix", document("confusion_matrix", class_labels=[]), "is empty"),
+    ("accuracy_table", document("accuracy_table", percentile_thresholds=["a", "b"]), "percentile_thresholds"),
     ("accuracy_table", document("accuracy_table", probability_tables=[[[1, 2, 3]] * 3] * 2), "TP FP TN FN"),
     ("residuals", document("residuals", bin_counts=[1]), "one fewer than bin_edges"),
     ("residuals", document("residuals", bin_edges=[]), "two numbers or more"),
+    ("residuals", document("residuals", bin_edges=[0.0, 2.0, 1.0]), "must rise"),
     ("residuals", document("residuals", bin_counts=[1, float("nan")]), "numbers"),
+    ("residuals", document("residuals", bin_counts=[1, 10**400]), "numbers"),
     ("predictions", document("predictions", bin_errors=[1.0]), "bin_errors"),
 ]
 

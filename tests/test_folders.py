@@ -14,7 +14,7 @@ import pytest
 from runstream import Experiment, Workspace
 from runstream_consumer.history import ArtifactRow, connect
 from runstream_dashboard import folders
-from runstream_dashboard.snapshots import SnapshotError
+from runstream_dashboard.zips import WithheldError
 
 LOGGED = dt.datetime(2026, 1, 2, tzinfo=dt.UTC)
 
@@ -52,7 +52,7 @@ def test_a_folder_holds_the_newest_files_below_it() -> None:
 )
 def test_what_would_not_unpack_cleanly_is_refused(rows: list[ArtifactRow], cause: str) -> None:
     """Too much, names that leave the folder or collide, and bytes that are elsewhere: told before anything is read."""
-    with pytest.raises(SnapshotError, match=cause):
+    with pytest.raises(WithheldError, match=cause):
         folders.checked(rows, "")
 
 

@@ -12,7 +12,6 @@ from tests.browser import (
     GRID,
     STEPS,
     Keep,
-    Stack,
     View,
     corner,
     curve,
@@ -25,13 +24,7 @@ from tests.browser import (
 )
 from tests.waiting import until
 
-pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(autouse=True)
-def home(clean_environment: None, stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Log into the home that the module's consumer follows."""
-    monkeypatch.setenv("RUNSTREAM_HOME", str(stack.home))
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("stack_home")]
 
 
 def test_a_chart_appears_and_a_point_logged_later_arrives_by_itself(view: View, keep: Keep) -> None:

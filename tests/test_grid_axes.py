@@ -9,16 +9,11 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from runstream import Experiment, Run, Workspace
-from tests.browser import CHART, GRID, WAIT_MS, Keep, Stack, View, curve, drag, drawn, points, start, ticks
+from runstream_dashboard.server import web_path
+from tests.browser import CHART, GRID, WAIT_MS, Keep, View, curve, drag, drawn, points, start, ticks
 from tests.waiting import until
 
-pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(autouse=True)
-def home(clean_environment: None, stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Log into the home that the module's consumer follows."""
-    monkeypatch.setenv("RUNSTREAM_HOME", str(stack.home))
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("stack_home")]
 
 
 def epochs(run: Run, first: int = 0, n: int = 10) -> None:
@@ -200,6 +195,16 @@ def test_a_link_opens_a_chart_in_full(view: View) -> None:
     page.wait_for_url(lambda url: "full=" not in url)
     page.keyboard.press("f")
     expect(full).to_have_count(1)
+
+
+def test_labels_of_an_axis_tell_small_values_apart(view: View) -> None:
+    """Two lines between 0.0001 and 0.0002 have three labels; powers of ten stay short, what is none is empty."""
+    page = view.open("/charts")
+    labels = page.evaluate(
+        "(web) => import(`${web}/numbers.js`).then((it) => [1e-4, 1.5e-4, 2e-4, 1e-9, 0.5, 12000, null].map(it.tick))",
+        web_path(),
+    )
+    assert labels == ["1e-4", "1.5e-4", "2e-4", "1e-9", "0.5", "12k", ""]
 
 
 def test_a_group_grows_with_its_runs(view: View) -> None:

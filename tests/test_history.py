@@ -33,6 +33,7 @@ from runstream_schemas.events import (
 from runstream_schemas.home import Home
 from runstream_schemas.topics import Topic
 from tests.folded import START_NS, Point, fold_into, metric_event, scalar
+from tests.served import serving
 
 MINUTE_NS = 60_000_000_000
 LOSSES = {"alpha": 0.9, "beta": 0.1, "gamma": 0.5}
@@ -68,16 +69,12 @@ def run_events(place: int, run_id: str, loss: float) -> list[Event]:
 def past(tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
     """A served history of three runs."""
     home = Home(tmp_path_factory.mktemp("history")).ensure()
-    store = Store.open(home.history_path, "journal", "journal:test")
-    fold = Fold(store.load_state())
-    for place, (run_id, loss) in enumerate(LOSSES.items()):
-        fold_into(store, fold, run_events(place, run_id, loss))
-    Maintainer(store, fold).write_statistics()
-    server = serve.serve(store.connection, home)
-    with connect(home.root) as history:
+    with serving(home) as (store, history):
+        fold = Fold(store.load_state())
+        for place, (run_id, loss) in enumerate(LOSSES.items()):
+            fold_into(store, fold, run_events(place, run_id, loss))
+        Maintainer(store, fold).write_statistics()
         yield history
-    server.close()
-    store.close()
 
 
 def test_a_run_row_says_what_the_events_said(past: History) -> None:

@@ -12,12 +12,6 @@ from runstream_schemas import home as home_module
 from runstream_schemas.home import Home, first_frame_of, locked, network_filesystem, segment_name
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    """Give an empty home."""
-    return Home(tmp_path / "home").ensure()
-
-
 def test_only_its_owner_may_look_inside(home: Home) -> None:
     """Home and journals are made with mode 0700, and making them again changes nothing."""
     home.ensure()

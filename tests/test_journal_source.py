@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -51,12 +50,6 @@ class Writer:
         """Write the closing frame."""
         self.segment.append(0, [], 0, flags=CLOSING)
         self.segment.close()
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    """Give an empty home."""
-    return Home(tmp_path / "home").ensure()
 
 
 def started(home: Home, positions: dict[str, int] | None = None) -> JournalSource:

@@ -41,18 +41,6 @@ from tests.waiting import until
 pytestmark = pytest.mark.kafka
 
 
-@pytest.fixture
-def log(broker: Broker | GivenBroker, topic_prefix: str) -> EventLog:
-    """Give the topics of this test on the shared broker."""
-    return EventLog(broker.servers, topic_prefix).create()
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    """Give an empty home."""
-    return Home(tmp_path / "home").ensure()
-
-
 @pytest.fixture(scope="module")
 def frail() -> Iterator[Broker]:
     """Give a broker that the tests of this module may kill; each leaves it running."""

@@ -20,12 +20,6 @@ from tests.waiting import until
 pytestmark = pytest.mark.kafka
 
 
-@pytest.fixture
-def log(broker: Broker | GivenBroker, topic_prefix: str) -> EventLog:
-    """Give the topics of this test on the shared broker."""
-    return EventLog(broker.servers, topic_prefix).create()
-
-
 def test_records_come_in_order_with_key_and_value(log: EventLog) -> None:
     """Events of a partition come in the order of their offsets, bytes unchanged."""
     events = log.tag_events(50)

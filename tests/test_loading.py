@@ -65,7 +65,7 @@ def held(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Held]:
         command = [sys.executable, "-m", "tests.held_dashboard", str(port), str(holds)]
         with (home / "up.log").open("wb") as log:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        stack = Stack(home, port, process)
+        stack = Stack(home, port, process, home / "up.log")
         until(stack.answers, what="the dashboard's health check")
         yield Held(stack, holds, runs[0].id, runs[1].id, child.id)
         stack.close()

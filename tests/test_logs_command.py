@@ -13,6 +13,7 @@ import pytest
 from runstream import Experiment, Run, Workspace
 from runstream.cli import exits, lines, main
 from runstream.scribe import Scribe
+from tests.command_line import output
 from tests.waiting import until
 
 
@@ -39,14 +40,6 @@ def printing() -> Iterator[Printing]:
     printing.write("stdout", "three\n")
     yield printing
     printing.run.complete()
-
-
-def output(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    """Run a command that must succeed; return its standard output."""
-    code = main(arguments)
-    told = capsys.readouterr()
-    assert (code, told.err) == (exits.OK, "")
-    return told.out
 
 
 def test_all_streams_are_printed_as_they_were_written(printing: Printing, capsys: pytest.CaptureFixture[str]) -> None:

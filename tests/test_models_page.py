@@ -5,18 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Position, expect
 
 from runstream import Experiment, Model, Workspace
-from tests.browser import Keep, Stack, View, start
+from tests.browser import Keep, View, start
 
-pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(autouse=True)
-def home(clean_environment: None, stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Log into the home that the module's consumer follows."""
-    monkeypatch.setenv("RUNSTREAM_HOME", str(stack.home))
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("stack_home")]
 
 
 def test_without_models_the_page_tells_how_to_register_one(view: View) -> None:
@@ -77,10 +71,15 @@ def test_a_click_shows_another_model_and_another_version(view: View) -> None:
     page = view.open("/models?model=newer")
     chosen = page.locator(".st-key-rs-model")
     chosen.get_by_role("heading", name="newer").wait_for()
-    page.get_by_test_id("stDataFrame").first.click(position={"x": 16, "y": 34 * 2 + 17})
+    # By their keys: the first table of the page is another one until the list of models has been drawn, and the other
+    # model's versions stay until the new ones have come.
+    second_row = Position(x=16, y=34 * 2 + 17)
+    page.locator("[class*=st-key-models-]").get_by_test_id("stDataFrame").click(position=second_row)
     page.wait_for_url(lambda url: "model=older" in url)
     chosen.get_by_role("heading", name="older").wait_for()
-    page.get_by_test_id("stDataFrame").nth(1).click(position={"x": 16, "y": 34 * 2 + 17})
+    versions = page.locator("[class*=st-key-versions-]").get_by_test_id("stDataFrame")
+    expect(versions).to_have_count(1)
+    versions.click(position=second_row)
     page.wait_for_url(lambda url: "version=1" in url)
     expect(page.locator(".st-key-rs-model-version")).to_contain_text("Version 1")
     page = view.open("/models?model=older&version=1")

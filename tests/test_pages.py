@@ -20,13 +20,7 @@ from runstream_dashboard import server
 from tests.browser import Keep, Stack, View, curve, drawn, free_port, png, points, start, start_stack
 from tests.waiting import until
 
-pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(autouse=True)
-def home(clean_environment: None, stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Log into the home that the module's consumer follows."""
-    monkeypatch.setenv("RUNSTREAM_HOME", str(stack.home))
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("stack_home")]
 
 
 def test_an_empty_history_tells_how_to_begin_and_opens_the_first_run(view: View, keep: Keep) -> None:
@@ -232,7 +226,7 @@ def test_pages_outlive_their_consumer(
     consumer = subprocess.Popen([sys.executable, "-m", "runstream.cli", "consume"], stdout=subprocess.DEVNULL)
     until((home / "server.json").exists, what="the consumer's address")
     port = free_port()
-    stack = Stack(home, port, server.start(port, home=home, log_path=home / "up.log"))
+    stack = Stack(home, port, server.start(port, home=home, log_path=home / "up.log"), home / "up.log")
     view = View(stack, chromium)
     try:
         until(stack.answers, what="the dashboard's health check")

@@ -10,12 +10,11 @@ import duckdb
 import pandas as pd
 import pytest
 
-from runstream_consumer import serve
 from runstream_consumer.access import first_line_is
 from runstream_consumer.errands import MAX_ANSWERS, MAX_RUNNING, Errands, answer_table
 from runstream_consumer.history import History, Question, StatementFailed, connect
-from runstream_consumer.store import Store
 from runstream_schemas.home import Home
+from tests.served import serving
 from tests.waiting import until
 
 # Ends in hours, and needs no memory.
@@ -23,19 +22,14 @@ ENDLESS = "SELECT count(*) FROM range(30000000000) t(i) WHERE i % 7 = 3"
 
 
 @pytest.fixture(params=["served", "filed"])
-def past(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[History]:
+def past(request: pytest.FixtureRequest, home: Home) -> Iterator[History]:
     """An empty history, once through a consumer's server and once through the file."""
-    home = Home(tmp_path).ensure()
     if request.param == "filed":
         with connect(home.root) as history:
             yield history
         return
-    store = Store.open(home.history_path, "journal", "journal:test")
-    server = serve.serve(store.connection, home)
-    with connect(home.root) as history:
+    with serving(home) as (_, history):
         yield history
-    server.close()
-    store.close()
 
 
 def test_an_answer_is_a_relation_of_at_most_so_many_rows(past: History) -> None:

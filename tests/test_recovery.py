@@ -35,12 +35,6 @@ def journalled(staged: Staged) -> dict[int, bytes]:
     return {i: data for i, data in found.items() if kind_of(int.from_bytes(data[24:], "little")) != VOID}
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    """Give an empty home."""
-    return Home(tmp_path / "home").ensure()
-
-
 @given(data=st.data())
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_point_is_there_once(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from runstream import Experiment, Run, Workspace
-from runstream_consumer import remote
+from runstream_consumer import blobs, remote
 from runstream_consumer.history import connect
-from runstream_dashboard import blobs, files, folders, snapshots
+from runstream_dashboard import files, folders, snapshots
 from tests.s3 import S3
 
 BIG = b"0123456789" * 30_000

@@ -10,23 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runstream import Experiment, Run, Workspace
+from runstream import Run
 from runstream_schemas.errors import InvalidName, InvalidStep, InvalidValue, MetricFormClash
 from runstream_schemas.events import MetricEvent
 from tests import journals
 from tests.run_events import events, forms, png
-
-
-@pytest.fixture
-def experiment() -> Experiment:
-    """Give an experiment in a fresh home."""
-    return Experiment(Workspace("lab"), "ridge")
-
-
-@pytest.fixture
-def run(experiment: Experiment) -> Run:
-    """Give a started run."""
-    return experiment.start_logging()
 
 
 def test_every_form_is_told_with_its_description(run: Run, home_path: Path) -> None:

@@ -20,18 +20,6 @@ from runstream_schemas.events import Created, MetricEvent, ProducerClosed, Statu
 from tests.run_events import changes, events, png, statuses
 
 
-@pytest.fixture
-def experiment() -> Experiment:
-    """Give an experiment in a fresh home."""
-    return Experiment(Workspace("lab"), "ridge")
-
-
-@pytest.fixture
-def run(experiment: Experiment) -> Run:
-    """Give a started run."""
-    return experiment.start_logging()
-
-
 def test_a_started_run_is_created_and_running(experiment: Experiment, home_path: Path) -> None:
     """start_logging() writes who started what and where, then Running, then the tags, before it returns."""
     run = experiment.start_logging(name="first", description="a try", tags={"a": "1", "b": None})

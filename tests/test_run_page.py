@@ -16,10 +16,10 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from runstream import Experiment, Run, Workspace
-from tests.browser import Keep, Stack, View, curve, drawn, start
+from tests.browser import Keep, View, curve, drawn, start
 from tests.waiting import until
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("stack_home")]
 
 # Prints a line, with a terminal's colours around it, for each line that it is given.
 PRINTER = """
@@ -32,12 +32,6 @@ with Experiment(Workspace(), "printed").start_logging(display_name="printer") as
         if line.startswith("oops"):
             print("Traceback: " + line.rstrip(), file=sys.stderr)
 """
-
-
-@pytest.fixture(autouse=True)
-def home(clean_environment: None, stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Log into the home that the module's consumer follows."""
-    monkeypatch.setenv("RUNSTREAM_HOME", str(stack.home))
 
 
 class Printer:

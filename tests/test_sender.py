@@ -9,7 +9,6 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 from kafka.errors import KafkaTimeoutError
@@ -23,24 +22,12 @@ from runstream_schemas.errors import FlushTimeout
 from runstream_schemas.events import MetricEvent
 from runstream_schemas.home import Home, locked
 from runstream_schemas.topics import Topic, topic_name
-from tests.broker import Broker, GivenBroker, free_port
+from tests.broker import free_port
 from tests.kafka_log import N_PARTITIONS, EventLog
 from tests.outbox_writer import Writer, settings_for
 from tests.waiting import until
 
 pytestmark = pytest.mark.kafka
-
-
-@pytest.fixture
-def log(broker: Broker | GivenBroker, topic_prefix: str) -> EventLog:
-    """Give the topics of this test on the shared broker."""
-    return EventLog(broker.servers, topic_prefix).create()
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    """Give an empty home."""
-    return Home(tmp_path / "home").ensure()
 
 
 def values(log: EventLog, topic: Topic) -> list[bytes]:

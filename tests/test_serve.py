@@ -28,12 +28,6 @@ from tests.waiting import until
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
-    """A home with nothing in it."""
-    return Home(tmp_path / "home").ensure()
-
-
-@pytest.fixture
 def store(home: Home) -> Iterator[Store]:
     """The home's history, open for writing."""
     opened = Store.open(home.history_path, "journal", "journal:test")

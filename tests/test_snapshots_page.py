@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from runstream_dashboard import blobs, snapshots
-from runstream_dashboard.snapshots import SnapshotError
+from runstream_consumer import blobs
+from runstream_dashboard import snapshots
+from runstream_dashboard.zips import WithheldError
+from runstream_schemas.snapshot import LOCATION, PROPERTY
 
 
 def keep(store: Path, data: bytes) -> str:
@@ -27,7 +29,7 @@ def listed(store: Path, *rows: list[object], version: int = 1) -> dict[str, str]
     """Keep a list of files; return the properties of the run whose snapshot it is."""
     told = {"runstream_snapshot": version, "files": rows}
     sha256 = keep(store, json.dumps(told).encode())
-    return {snapshots.PROPERTY: sha256, snapshots.LOCATION: f"{store}/{sha256}"}
+    return {PROPERTY: sha256, LOCATION: f"{store}/{sha256}"}
 
 
 def test_a_snapshot_comes_back_as_a_zip(tmp_path: Path) -> None:
@@ -51,11 +53,11 @@ def test_a_run_without_a_snapshot_has_none(tmp_path: Path) -> None:
     """No property, no snapshot; one that is gone, or lies elsewhere, says so."""
     assert snapshots.read({}) is None
     properties = listed(tmp_path)
-    (tmp_path / properties[snapshots.PROPERTY]).unlink()
-    with pytest.raises(SnapshotError, match="is not there"):
+    (tmp_path / properties[PROPERTY]).unlink()
+    with pytest.raises(WithheldError, match="is not there"):
         snapshots.read(properties)
-    remote = {snapshots.PROPERTY: "a" * 64, snapshots.LOCATION: f"s3://bucket/{'a' * 64}"}
-    with pytest.raises(SnapshotError, match="s3://bucket"):
+    remote = {PROPERTY: "a" * 64, LOCATION: f"s3://bucket/{'a' * 64}"}
+    with pytest.raises(WithheldError, match="s3://bucket"):
         snapshots.read(remote)
 
 
@@ -70,7 +72,7 @@ def test_a_path_that_may_not_be_unpacked_refuses_the_whole_snapshot(tmp_path: Pa
     """Absolute, leaving, unclean, impossible on some system, invisible or too long: nothing of it is handed out."""
     properties = listed(tmp_path, ["good.py", keep(tmp_path, b""), 0, False], [path, keep(tmp_path, b""), 0, False])
 
-    with pytest.raises(SnapshotError):
+    with pytest.raises(WithheldError):
         snapshots.read(properties)
 
 
@@ -79,30 +81,30 @@ def test_a_path_that_may_not_be_unpacked_refuses_the_whole_snapshot(tmp_path: Pa
     [
         ([["a", "0" * 64, 0, False], ["A", "0" * 64, 0, False]], "twice"),
         ([["caf\u00e9", "0" * 64, 0, False], ["cafe\u0301", "0" * 64, 0, False]], "twice"),
-        ([["a", "0" * 64, 0, False], ["a/b", "0" * 64, 0, False]], "a file and a folder"),
+        ([["a", "0" * 64, 0, False], ["a/b", "0" * 64, 0, False]], "lies below another file"),
         ([["a", "../../etc", 0, False]], "no hash"),
-        ([["a", "0" * 64, 2**31 + 1, False]], "larger"),
-        ([["a", "0" * 64, -1, False]], "larger"),
+        ([["a", "0" * 64, 2**31 + 1, False]], "more than 2,147,483,648 bytes"),
+        ([["a", "0" * 64, -1, False]], "more than"),
         ([[f"f{i}", "0" * 64, 0, False] for i in range(10_001)], "10,001 files"),
         ([["a", "0" * 64]], "no list"),
     ],
 )
 def test_a_list_beyond_reason_is_refused(tmp_path: Path, rows: list[list[object]], reason: str) -> None:
     """Names that collide, hashes that are none, sizes and counts above the caps."""
-    with pytest.raises(SnapshotError, match=reason):
+    with pytest.raises(WithheldError, match=reason):
         snapshots.read(listed(tmp_path, *rows))
 
 
 def test_a_forged_list_is_refused(tmp_path: Path) -> None:
     """What does not have the hash that the run names is not read, wherever the run says that it lies."""
-    with pytest.raises(SnapshotError, match="version"):
+    with pytest.raises(WithheldError, match="version"):
         snapshots.read(listed(tmp_path, version=2))
     properties = listed(tmp_path, ["a", "0" * 64, 0, False])
-    (tmp_path / properties[snapshots.PROPERTY]).write_bytes(b"{}")
-    with pytest.raises(SnapshotError, match="something else"):
+    (tmp_path / properties[PROPERTY]).write_bytes(b"{}")
+    with pytest.raises(WithheldError, match="something else"):
         snapshots.read(properties)
-    elsewhere = properties | {snapshots.LOCATION: "/etc/passwd"}
-    with pytest.raises(SnapshotError, match="does not say where"):
+    elsewhere = properties | {LOCATION: "/etc/passwd"}
+    with pytest.raises(WithheldError, match="does not say where"):
         snapshots.read(elsewhere)
 
 
@@ -113,7 +115,7 @@ def test_a_changed_file_ends_the_zip(tmp_path: Path) -> None:
     assert found is not None
     for bad in (b"evil", b"good and more"):
         (tmp_path / sha256).write_bytes(bad)
-        with pytest.raises(SnapshotError, match="a cannot be read"):
+        with pytest.raises(WithheldError, match="a cannot be read"):
             snapshots.write_zip(found, io.BytesIO())
 
 

@@ -9,18 +9,12 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser import Keep, Stack, View, start
+from tests.browser import Keep, View, start
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("stack_home")]
 
 ENDLESS = "SELECT count(*) FROM range(30000000000) t(i) WHERE i % 7 = 3"
 SQUARES = "SELECT i, i * i AS square, '=' || i AS formula FROM range(12000) t(i) ORDER BY i"
-
-
-@pytest.fixture(autouse=True)
-def home(clean_environment: None, stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Log into the home that the module's consumer follows."""
-    monkeypatch.setenv("RUNSTREAM_HOME", str(stack.home))
 
 
 def opened(view: View, statement: str, more: str = "") -> Page:

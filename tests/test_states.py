@@ -38,7 +38,7 @@ def dashboard(home: Path, chromium: Browser, address: str | None = None) -> Iter
     """The bare dashboard over a home, or attached to a consumer's address; its pages may not complain."""
     port = free_port()
     process = server.start(port, home=home, server=address, log_path=home / "dashboard.log")
-    stack = Stack(home, port, process)
+    stack = Stack(home, port, process, home / "dashboard.log")
     view = View(stack, chromium)
     try:
         until(stack.answers, what="the dashboard's health check")

@@ -7,22 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from runstream import Experiment, Run, Workspace, tags
+from runstream import Run, tags
 from runstream_schemas.errors import InvalidName, InvalidValue, PropertyExists, TooLarge
 from runstream_schemas.events import PropertiesAdded, TagEvent
 from tests.run_events import changes, events
-
-
-@pytest.fixture
-def experiment() -> Experiment:
-    """Give an experiment in a fresh home."""
-    return Experiment(Workspace("lab"), "ridge")
-
-
-@pytest.fixture
-def run(experiment: Experiment) -> Run:
-    """Give a started run."""
-    return experiment.start_logging()
 
 
 def test_tags_become_text(run: Run, home_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -9,25 +9,14 @@ import matplotlib as mpl
 import pytest
 from matplotlib.figure import Figure
 
-from runstream import Experiment, Run, Workspace, paths
+from runstream import Run
+from runstream_schemas import paths
 from runstream_schemas.errors import InvalidValue, UnsafePath
 from runstream_schemas.events import ArtifactEvent
 from tests import journals
 from tests.run_events import events, png
 
 mpl.use("Agg")
-
-
-@pytest.fixture
-def experiment() -> Experiment:
-    """Give an experiment in a fresh home."""
-    return Experiment(Workspace("lab"), "ridge")
-
-
-@pytest.fixture
-def run(experiment: Experiment) -> Run:
-    """Give a started run."""
-    return experiment.start_logging()
 
 
 def test_uploads_keep_versions(run: Run, home_path: Path, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import cache
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 import duckdb
@@ -262,6 +263,42 @@ class Filed:
                     if time.monotonic() >= deadline:
                         raise
             yield
+
+
+def access(config: Config, server: str | None, token_file: str | os.PathLike[str] | None) -> Access:
+    """
+    Return the way to the history of a home: the server if one is given or a consumer runs, else its file.
+
+    Args:
+        config: of the home.
+        server: host:port of a consumer; None: the one that runs in the home.
+        token_file: file with its token; None: as the config says, else the home's.
+
+    Raises:
+        HistoryUnreachable: the server does not answer, or events go to Kafka and no server is known.
+    """
+    token_path = Path(token_file or config.settings.token_file or config.home.token_path)
+    if server is not None:
+        return Served(server, _token(token_path, server))
+    info = read_server(config.home)
+    if info is not None:
+        address = f"{info.host}:{info.port}"
+        try:
+            return Served(address, _token(Path(info.token_file), address))
+        except HistoryUnreachable as error:
+            unreachable = error  # a stale file: its process number belongs to somebody else now
+    else:
+        unreachable = HistoryUnreachable(str(config.home.root), "no consumer of this home runs")
+    if config.settings.brokers is not None:
+        raise unreachable
+    return Filed(config)
+
+
+def _token(path: Path, address: str) -> str:
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise HistoryUnreachable(address, f"its token cannot be read from {path}") from error
 
 
 def _result() -> str:

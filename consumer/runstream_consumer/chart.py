@@ -96,6 +96,12 @@ def per_key(access: Access, statement: str, n_keys: int) -> Iterator[dict[str, n
         yield {name: values[begin:end] for name, values in plain.items()}
 
 
+def check_range(lo: float | None, hi: float | None, columns: int) -> None:
+    """Raise ValueError where no column is asked for, or a range that is none."""
+    if columns < 1 or (lo is not None and math.isnan(lo)) or (hi is not None and math.isnan(hi)):
+        raise ValueError(f"columns={columns}, lo={lo}, hi={hi}: ask for one column or more, and numbers as a range")
+
+
 def statement(keys: Sequence[ChartKey], x: Axis, lo: float | None, hi: float | None, columns: int) -> str:
     """
     Return the statement that reads these curves; its columns are those of chart.sql's last SELECT.
@@ -105,8 +111,7 @@ def statement(keys: Sequence[ChartKey], x: Axis, lo: float | None, hi: float | N
     """
     if x not in ("step", "time", "relative"):
         raise ValueError(f"x={x!r} is no axis; use 'step', 'time' or 'relative'")
-    if columns < 1 or (lo is not None and math.isnan(lo)) or (hi is not None and math.isnan(hi)):
-        raise ValueError(f"columns={columns}, lo={lo}, hi={hi}: ask for one column or more, and numbers as a range")
+    check_range(lo, hi, columns)
     scale = 1 if x == "step" else 1_000_000
     origin = "began.at" if x == "relative" else "0"
     return _STATEMENT.format(

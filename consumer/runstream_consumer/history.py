@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import duckdb
 
+from runstream_consumer import blobs, config, details, paired, pictures, pipeline, progress, runs, shapes
 from runstream_consumer import chart as charting
-from runstream_consumer import config, details, paired, pictures, pipeline, progress, remote, runs, shapes
-from runstream_consumer.access import Access, Filed, Moments, Served
+from runstream_consumer.access import Access, Moments, access
 from runstream_consumer.answer import Answer
 from runstream_consumer.arrival import Arrival, ArrivalReads
 from runstream_consumer.catalog import CatalogReads, ExperimentRow, ModelFileRow, ModelRow
@@ -41,15 +40,23 @@ from runstream_consumer.progress import Watermark
 from runstream_consumer.question import Question
 from runstream_consumer.reopening import Reopening
 from runstream_consumer.runs import LoggedMetric, MetricStat, RunPage, RunRow
-from runstream_consumer.serve import read_server
+from runstream_consumer.snapshots import Snapshot
+from runstream_consumer.snapshots import read as read_snapshot
+from runstream_schemas import paths
+from runstream_schemas.diagnosis import Accuracy, Confusion, Counts, Diagnosis, Predictions, Residuals
+from runstream_schemas.diagnosis import parse as parse_diagnosis
 from runstream_schemas.errors import (
     FilterError,
     HistoryBusy,
     HistoryUnreachable,
     RunNotFound,
+    SnapshotNotFound,
     StatementFailed,
     StoreError,
+    UnsafePath,
 )
+from runstream_schemas.snapshot import PROPERTY as SNAPSHOT_PROPERTY
+from runstream_schemas.snapshot import ListedFile
 from runstream_schemas.topics import Topic
 
 T = TypeVar("T")
@@ -58,6 +65,7 @@ MAX_ROWS = 1_000_000
 SQL_TIMEOUT_S = 60.0
 
 __all__ = [
+    "Accuracy",
     "Answer",
     "Arrival",
     "ArtifactRow",
@@ -67,7 +75,10 @@ __all__ = [
     "Chart",
     "ChartKey",
     "ColumnDoc",
+    "Confusion",
+    "Counts",
     "DeadLetterRow",
+    "Diagnosis",
     "EventRow",
     "FilterError",
     "FoundLine",
@@ -75,6 +86,7 @@ __all__ = [
     "History",
     "HistoryBusy",
     "HistoryUnreachable",
+    "ListedFile",
     "LogPage",
     "LogPiece",
     "LogStream",
@@ -85,17 +97,26 @@ __all__ = [
     "PairedChart",
     "PipelineFacts",
     "PositionRow",
+    "Predictions",
     "Question",
+    "Residuals",
     "RunFacts",
     "RunPage",
     "RunQuery",
     "RunRow",
+    "SNAPSHOT_PROPERTY",
+    "Snapshot",
+    "SnapshotNotFound",
     "StatementFailed",
     "StoreError",
     "TableDoc",
+    "UnsafePath",
     "Watermark",
+    "blobs",
     "connect",
-    "remote",
+    "parse_diagnosis",
+    "paths",
+    "read_snapshot",
 ]
 
 
@@ -117,33 +138,8 @@ def connect(
     """
     settings = config.read(home)
     return History(
-        lambda: _open(settings, server or settings.settings.server, token_file), settings.settings.sql_timeout_s
+        lambda: access(settings, server or settings.settings.server, token_file), settings.settings.sql_timeout_s
     )
-
-
-def _open(settings: config.Config, server: str | None, token_file: str | os.PathLike[str] | None) -> Access:
-    token_path = Path(token_file or settings.settings.token_file or settings.home.token_path)
-    if server is not None:
-        return Served(server, _token(token_path, server))
-    info = read_server(settings.home)
-    if info is not None:
-        address = f"{info.host}:{info.port}"
-        try:
-            return Served(address, _token(Path(info.token_file), address))
-        except HistoryUnreachable as error:
-            unreachable = error  # a stale file: its process number belongs to somebody else now
-    else:
-        unreachable = HistoryUnreachable(str(settings.home.root), "no consumer of this home runs")
-    if settings.settings.brokers is not None:
-        raise unreachable
-    return Filed(settings)
-
-
-def _token(path: Path, address: str) -> str:
-    try:
-        return path.read_text(encoding="ascii").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise HistoryUnreachable(address, f"its token cannot be read from {path}") from error
 
 
 class History(CatalogReads, LogReads, ArrivalReads, LineSearch, FamilyReads, PageReads, Moments):

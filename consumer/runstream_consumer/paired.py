@@ -6,7 +6,6 @@ steps. Unlike the curves of module chart this reads every point of both metrics:
 block of points bounds it.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from runstream_consumer.access import Access
-from runstream_consumer.chart import per_key
+from runstream_consumer.chart import check_range, per_key
 from runstream_consumer.literal import bigints, literal
 from runstream_schemas.ids import run_key
 
@@ -74,8 +73,7 @@ def statement(keys: Sequence[PairKey], x_name: str, lo: float | None, hi: float 
     Raises:
         ValueError: no columns, or a range that is none.
     """
-    if columns < 1 or (lo is not None and math.isnan(lo)) or (hi is not None and math.isnan(hi)):
-        raise ValueError(f"columns={columns}, lo={lo}, hi={hi}: ask for one column or more, and numbers as a range")
+    check_range(lo, hi, columns)
     return _STATEMENT.format(
         names=literal([name for _, name in keys]),
         run_ids=literal([run_id for run_id, _ in keys]),

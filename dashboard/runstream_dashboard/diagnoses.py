@@ -1,123 +1,30 @@
 """
 What diagnoses a model, read from the JSON documents that runs keep: counts, rates and their tables. Pure.
 
-A document comes out of the log, from whatever wrote it: everything in it is checked before it is drawn.
+A document comes out of the log, from whatever wrote it: what is too much for a page is refused, like what is none.
 """
 
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, Final
+from typing import Final
 
 import pandas as pd
 
+from runstream_consumer.history import (
+    Accuracy,
+    Confusion,
+    Counts,
+    Diagnosis,
+    Predictions,
+    Residuals,
+    parse_diagnosis,
+)
+
 MAX_CLASSES: Final = 1000
 MAX_BINS: Final = 100_000
-
-
-@dataclass(frozen=True, slots=True)
-class Confusion:
-    """How often each true class (row) was predicted as each class (column)."""
-
-    labels: tuple[str, ...]
-    counts: tuple[tuple[float, ...], ...]
-
-    def shares(self) -> list[list[float]]:
-        """Return each count as a share of its row, 0 to 1; a class that never occurs has zeros."""
-        return [[count / sum(row) if sum(row) else 0.0 for count in row] for row in self.counts]
-
-    def accuracy(self) -> float | None:
-        """Return the share on the diagonal; None without any count."""
-        total = sum(map(sum, self.counts))
-        return sum(row[place] for place, row in enumerate(self.counts)) / total if total else None
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """True and false positives, true and false negatives at one threshold; rates without a base are None."""
-
-    tp: float
-    fp: float
-    tn: float
-    fn: float
-
-    @property
-    def total(self) -> float:
-        """All of them."""
-        return self.tp + self.fp + self.tn + self.fn
-
-    @property
-    def recall(self) -> float | None:
-        """The share of the positives that was found."""
-        return _ratio(self.tp, self.tp + self.fn)
-
-    @property
-    def false_positive_rate(self) -> float | None:
-        """The share of the negatives that was taken for positive."""
-        return _ratio(self.fp, self.fp + self.tn)
-
-    @property
-    def precision(self) -> float | None:
-        """The share of what was taken for positive that is."""
-        return _ratio(self.tp, self.tp + self.fp)
-
-    @property
-    def chosen(self) -> float | None:
-        """The share of everything that was taken for positive."""
-        return _ratio(self.tp + self.fp, self.total)
-
-    @property
-    def lift(self) -> float | None:
-        """How many times as many positives there are among what was chosen as there are on the whole."""
-        base = _ratio(self.tp + self.fn, self.total)
-        return None if self.precision is None or not base else self.precision / base
-
-
-@dataclass(frozen=True, slots=True)
-class Accuracy:
-    """Counts of each class at many thresholds of its probability, and at many percentiles of the predictions."""
-
-    labels: tuple[str, ...]
-    thresholds: tuple[float, ...]
-    by_threshold: tuple[tuple[Counts, ...], ...]
-    percentiles: tuple[float, ...]
-    by_percentile: tuple[tuple[Counts, ...], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Residuals:
-    """A histogram of predicted minus true: n + 1 edges, n counts."""
-
-    edges: tuple[float, ...]
-    counts: tuple[float, ...]
-
-    def mean(self) -> float | None:
-        """Return about the mean: each bin counts with its middle."""
-        middles = _middles(self.edges)
-        n = sum(self.counts)
-        return sum(m * c for m, c in zip(middles, self.counts, strict=True)) / n if n else None
-
-
-@dataclass(frozen=True, slots=True)
-class Predictions:
-    """Predictions averaged in bins of the true value, with their errors and how many there are in each."""
-
-    edges: tuple[float, ...]
-    averages: tuple[float, ...]
-    errors: tuple[float, ...]
-    counts: tuple[float, ...]
-
-    def filled(self) -> list[tuple[float, float, float, float]]:
-        """Return (true value, average, error, count) of the bins that hold anything, by true value."""
-        bins = zip(_middles(self.edges), self.averages, self.errors, self.counts, strict=True)
-        return [each for each in bins if each[3] > 0]
-
-
-Diagnosis = Confusion | Accuracy | Residuals | Predictions
 
 
 def read(document: bytes) -> Diagnosis:
@@ -125,18 +32,78 @@ def read(document: bytes) -> Diagnosis:
     Read a document as `log_confusion_matrix` and its likes keep it.
 
     Raises:
-        ValueError: it is none, or its parts do not fit; the message says what is wrong.
+        ValueError: it is none, its parts do not fit, or they are too many to be drawn; the message says what is wrong.
     """
     try:
         told = json.loads(document)
     except (ValueError, RecursionError) as error:
         message = "it is no JSON"
         raise ValueError(message) from error
-    data = told.get("data") if isinstance(told, dict) else None
-    if not isinstance(data, dict) or told.get("schema_type") not in _READERS:
-        message = "it is no chart that this page knows"
-        raise ValueError(message)
-    return _READERS[told["schema_type"]](data)
+    found = parse_diagnosis(told)
+    reason = _objection(found)
+    if reason:
+        raise ValueError(reason)
+    return found
+
+
+def _objection(found: Diagnosis) -> str:
+    """Say what of it is too much to be drawn; an empty string if it can be."""
+    if isinstance(found, Confusion | Accuracy) and len(found.labels) > MAX_CLASSES:
+        return f"it has {len(found.labels):,} classes, more than {MAX_CLASSES:,}"
+    if isinstance(found, Accuracy):
+        n_bins = max(len(found.thresholds), len(found.percentiles))
+    else:
+        n_bins = 0 if isinstance(found, Confusion) else len(found.edges)
+    return f"it has {n_bins:,} bins or thresholds, more than {MAX_BINS:,}" if n_bins > MAX_BINS else ""
+
+
+def shares(confusion: Confusion) -> list[list[float]]:
+    """Return each count as a share of its row, 0 to 1; a class that never occurs has zeros."""
+    return [[count / sum(row) if sum(row) else 0.0 for count in row] for row in confusion.counts]
+
+
+def accuracy(confusion: Confusion) -> float | None:
+    """Return the share on the diagonal; None without any count."""
+    total = sum(map(sum, confusion.counts))
+    return _ratio(sum(row[place] for place, row in enumerate(confusion.counts)), total)
+
+
+def recall(counts: Counts) -> float | None:
+    """Return the share of the positives that was found; of this and all rates: None without a base."""
+    return _ratio(counts.tp, counts.tp + counts.fn)
+
+
+def false_positive_rate(counts: Counts) -> float | None:
+    """Return the share of the negatives that was taken for positive."""
+    return _ratio(counts.fp, counts.fp + counts.tn)
+
+
+def precision(counts: Counts) -> float | None:
+    """Return the share of what was taken for positive that is."""
+    return _ratio(counts.tp, counts.tp + counts.fp)
+
+
+def chosen(counts: Counts) -> float | None:
+    """Return the share of everything that was taken for positive."""
+    return _ratio(counts.tp + counts.fp, sum(counts))
+
+
+def lift(counts: Counts) -> float | None:
+    """Return how many times as many positives there are among what was chosen as there are on the whole."""
+    base, found = _ratio(counts.tp + counts.fn, sum(counts)), precision(counts)
+    return None if found is None or not base else found / base
+
+
+def mean(residuals: Residuals) -> float | None:
+    """Return about the mean: each bin counts with its middle."""
+    middles = _middles(residuals.edges)
+    return _ratio(sum(m * c for m, c in zip(middles, residuals.counts, strict=True)), sum(residuals.counts))
+
+
+def filled(predictions: Predictions) -> list[tuple[float, float, float, float]]:
+    """Return (true value, average, error, count) of the bins that hold anything, by true value."""
+    columns = (_middles(predictions.edges), predictions.averages, predictions.errors, predictions.counts)
+    return [each for each in zip(*columns, strict=True) if each[3] > 0]
 
 
 def confusion_table(confusion: Confusion) -> pd.DataFrame:
@@ -146,7 +113,7 @@ def confusion_table(confusion: Confusion) -> pd.DataFrame:
         # Labels may be equal, columns may not.
         data[label if label not in data else f"{label} ({place + 1})"] = [row[place] for row in confusion.counts]
     data["All"] = [sum(row) for row in confusion.counts]
-    data["Found"] = [row[place] for place, row in enumerate(confusion.shares())]
+    data["Found"] = [row[place] for place, row in enumerate(shares(confusion))]
     return pd.DataFrame(data)
 
 
@@ -161,9 +128,9 @@ def accuracy_table(accuracy: Accuracy, shown: Sequence[int]) -> pd.DataFrame:
             "FP": [n.fp for _, _, n in rows],
             "TN": [n.tn for _, _, n in rows],
             "FN": [n.fn for _, _, n in rows],
-            "Recall": [n.recall for _, _, n in rows],
-            "False positive rate": [n.false_positive_rate for _, _, n in rows],
-            "Precision": [n.precision for _, _, n in rows],
+            "Recall": [recall(n) for _, _, n in rows],
+            "False positive rate": [false_positive_rate(n) for _, _, n in rows],
+            "Precision": [precision(n) for _, _, n in rows],
         }
     )
 
@@ -200,83 +167,3 @@ def _ratio(part: float, whole: float) -> float | None:
 
 def _middles(edges: Sequence[float]) -> list[float]:
     return [left + (right - left) / 2 for left, right in pairwise(edges)]
-
-
-def _numbers(data: Mapping[str, Any], field: str, n: int | None = None) -> tuple[float, ...]:
-    """Return a list of finite numbers of this length (None: any). Raises ValueError."""
-    values = data.get(field)
-    fits = isinstance(values, list) and (n is None or len(values) == n) and len(values) <= MAX_BINS
-    if not fits or not all(_is_number(value) for value in values or ()):
-        message = f"its {field} are not the numbers that they should be"
-        raise ValueError(message)
-    return tuple(values or ())
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _labels(data: Mapping[str, Any]) -> tuple[str, ...]:
-    labels = data.get("class_labels")
-    if not isinstance(labels, list) or not 0 < len(labels) <= MAX_CLASSES:
-        message = f"its class_labels are no list of 1 to {MAX_CLASSES:,} names"
-        raise ValueError(message)
-    return tuple(map(str, labels))
-
-
-def _rows(data: Mapping[str, Any], field: str, n: int) -> list[Any]:
-    rows = data.get(field)
-    if not isinstance(rows, list) or len(rows) != n:
-        message = f"its {field} should hold {n} rows"
-        raise ValueError(message)
-    return rows
-
-
-def _confusion(data: Mapping[str, Any]) -> Confusion:
-    labels = _labels(data)
-    rows = _rows(data, "matrix", len(labels))
-    counts = tuple(_numbers({"matrix": row}, "matrix", len(labels)) for row in rows)
-    if any(count < 0 for row in counts for count in row):
-        message = "its matrix holds a negative count"
-        raise ValueError(message)
-    return Confusion(labels, counts)
-
-
-def _accuracy(data: Mapping[str, Any]) -> Accuracy:
-    labels = _labels(data)
-    found: list[Any] = []
-    for kind in ("probability", "percentile"):
-        thresholds = _numbers(data, f"{kind}_thresholds")
-        tables = []
-        for table in _rows(data, f"{kind}_tables", len(labels)):
-            rows = _rows({f"{kind}_tables": table}, f"{kind}_tables", len(thresholds))
-            tables.append(tuple(Counts(*_numbers({"counts": row}, "counts", 4)) for row in rows))
-        found += [thresholds, tuple(tables)]
-    return Accuracy(labels, *found)
-
-
-def _edges(data: Mapping[str, Any]) -> tuple[float, ...]:
-    edges = _numbers(data, "bin_edges")
-    if len(edges) < 2 or any(right < left for left, right in pairwise(edges)):
-        message = "its bin_edges are not two numbers or more that rise"
-        raise ValueError(message)
-    return edges
-
-
-def _residuals(data: Mapping[str, Any]) -> Residuals:
-    edges = _edges(data)
-    return Residuals(edges, _numbers(data, "bin_counts", len(edges) - 1))
-
-
-def _predictions(data: Mapping[str, Any]) -> Predictions:
-    edges = _edges(data)
-    fields = ("bin_averages", "bin_errors", "bin_counts")
-    return Predictions(edges, *(_numbers(data, field, len(edges) - 1) for field in fields))
-
-
-_READERS: Final[Mapping[str, Callable[[Mapping[str, Any]], Diagnosis]]] = {
-    "confusion_matrix": _confusion,
-    "accuracy_table": _accuracy,
-    "residuals": _residuals,
-    "predictions": _predictions,
-}

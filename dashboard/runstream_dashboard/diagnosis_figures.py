@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from runstream_dashboard import formats, palette
-from runstream_dashboard.diagnoses import Accuracy, Confusion, Counts, Predictions, Residuals, area
+from runstream_consumer.history import Accuracy, Confusion, Counts, Predictions, Residuals
+from runstream_dashboard import diagnoses, formats, palette
 from runstream_dashboard.figures import Spec
 
 CURVES: Final = ("ROC", "Precision and recall", "Lift")
@@ -64,7 +64,7 @@ def confusion_map(confusion: Confusion, colours: Look) -> Spec:
     """
     labels, n = list(confusion.labels), len(confusion.labels)
     cells = []
-    for true, (counts, shares) in enumerate(zip(confusion.counts, confusion.shares(), strict=True)):
+    for true, (counts, shares) in enumerate(zip(confusion.counts, diagnoses.shares(confusion), strict=True)):
         for predicted, (count, share) in enumerate(zip(counts, shares, strict=True)):
             percent = f"{share:.1%}" if 0 < share < 1 else f"{share:.0%}"
             written = formats.number(count) if n > _MAX_COMPACT else f"{formats.number(count)}\n{percent}"
@@ -104,15 +104,15 @@ def _pairs(counts: Sequence[Counts], x: Callable[[Counts], float | None], y: Cal
 
 def roc(accuracy: Accuracy, place: int) -> Pairs:
     """Return the (false positive rate, recall) of a class, by its place among the labels."""
-    return _pairs(accuracy.by_threshold[place], lambda n: n.false_positive_rate, lambda n: n.recall)
+    return _pairs(accuracy.by_threshold[place], diagnoses.false_positive_rate, diagnoses.recall)
 
 
 def _curve(accuracy: Accuracy, curve: str, place: int) -> Pairs:
     if curve == "ROC":
         return roc(accuracy, place)
     if curve == "Lift":
-        return _pairs(accuracy.by_percentile[place], lambda n: n.chosen, lambda n: n.lift)
-    return _pairs(accuracy.by_threshold[place], lambda n: n.recall, lambda n: n.precision)
+        return _pairs(accuracy.by_percentile[place], diagnoses.chosen, diagnoses.lift)
+    return _pairs(accuracy.by_threshold[place], diagnoses.recall, diagnoses.precision)
 
 
 _AXES: Final = {
@@ -132,7 +132,7 @@ def accuracy_curves(accuracy: Accuracy, curve: str, shown: Sequence[int], colour
     series: list[Spec] = []
     for place in shown:
         name = accuracy.labels[place]
-        if curve == "ROC" and (under := area(roc(accuracy, place))) is not None:
+        if curve == "ROC" and (under := diagnoses.area(roc(accuracy, place))) is not None:
             name = f"{name} (area {under:.3f})"
         series.append(
             {
@@ -181,7 +181,7 @@ def residual_bars(residuals: Residuals, colours: Look) -> Spec:
 
 def prediction_band(predictions: Predictions, colours: Look) -> Spec:
     """Return predicted against true values: averages with their error as a band, the ideal dashed, counts as bars."""
-    bins = predictions.filled()
+    bins = diagnoses.filled(predictions)
     spec = _frame(_axis("true value"), _axis("predicted value"))
     counts_axis: Spec = {"type": "value", "show": False, "min": 0, "max": 4 * max((c for *_, c in bins), default=1)}
     spec["yAxis"] = [spec["yAxis"], counts_axis]

@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 from runstream_consumer.history import History, LogPage
 from runstream_dashboard import folders, live, snapshots
+from runstream_dashboard.zips import WithheldError
 
 PATH: Final = "/runstream-download"
 _PIECES: Final = 200
@@ -77,12 +78,12 @@ def snapshot_zip(run_id: str) -> Path:
     Write a run's snapshot into a temporary file; the caller removes it.
 
     Raises:
-        SnapshotError: there is none, or it cannot be handed out.
+        WithheldError: there is none, or it cannot be handed out.
     """
     rows = live.ask(lambda reader: reader.run_many([run_id]))
     found = snapshots.read(rows[0].properties) if rows else None
     if found is None:
-        raise snapshots.SnapshotError("this run has no snapshot")
+        raise WithheldError("this run has no snapshot")
     return _written("snapshot", partial(snapshots.write_zip, found))
 
 
@@ -91,7 +92,7 @@ def folder_zip(run_id: str, folder: str) -> Path:
     Write the files of a run's folder into a temporary zip; the caller removes it.
 
     Raises:
-        SnapshotError: they cannot be handed out.
+        WithheldError: they cannot be handed out.
     """
     return _written("folder", lambda target: live.ask(lambda reader: folders.write_zip(reader, run_id, folder, target)))
 

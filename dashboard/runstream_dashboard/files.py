@@ -10,8 +10,7 @@ from typing import Literal
 
 import pandas as pd
 
-from runstream_consumer.history import ArtifactRow, History
-from runstream_dashboard import blobs
+from runstream_consumer.history import ArtifactRow, History, blobs
 
 PREVIEW_BYTES = 1_000_000
 # More than this is fetched with `runstream` or the SDK, not through a page.

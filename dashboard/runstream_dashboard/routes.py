@@ -13,7 +13,8 @@ from starlette.responses import FileResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from runstream_dashboard import downloads, exports, live, snapshots
+from runstream_dashboard import downloads, exports, live
+from runstream_dashboard.zips import WithheldError
 
 _PRIVATE = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 _UNKNOWN = "This link is of a server that has ended: open the run's page again.\n"
@@ -75,7 +76,7 @@ async def _zip(request: Request, name: str, write: Callable[[str], Path]) -> Res
     run_id = request.path_params["run_id"]
     try:
         path = await run_in_threadpool(write, run_id)
-    except (snapshots.SnapshotError, *live.UNREACHABLE) as error:
+    except (WithheldError, *live.UNREACHABLE) as error:
         return PlainTextResponse(f"This cannot be handed out: {error}\n", status_code=404)
     headers = _attached(downloads.file_name(run_id, name, suffix=".zip"))
     return FileResponse(path, media_type="application/zip", headers=headers, background=BackgroundTask(path.unlink))

@@ -12,11 +12,12 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from runstream import paths, store
+from runstream import store
 from runstream.config import Config
 from runstream.media import content_type
 from runstream.progress import Progress
 from runstream.store import Readable
+from runstream_schemas import paths
 from runstream_schemas.errors import InvalidValue, UnsafePath
 from runstream_schemas.events import MAX_INLINE_BYTES, ArtifactEvent
 

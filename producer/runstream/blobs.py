@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from io import BytesIO
-from typing import IO, BinaryIO, Final
+from typing import IO, BinaryIO
 
 from runstream import store
 from runstream.store import Saved, Store
 from runstream_schemas.errors import SnapshotNotFound
-
-_SHA256: Final = re.compile(r"[0-9a-f]{64}")
+from runstream_schemas.snapshot import is_sha256
 
 
 def digest(source: BinaryIO) -> tuple[str, int]:
@@ -57,7 +55,7 @@ def copy(sha256: str, size_bytes: int, kept: Store, target: IO[bytes]) -> None:
 
 def _copy(sha256: str, limit_bytes: int, kept: Store, target: IO[bytes]) -> int:
     """Copy no more than a bounded number of bytes; return how many there were."""
-    if not _SHA256.fullmatch(sha256):
+    if not is_sha256(sha256):
         raise SnapshotNotFound(sha256, "an id is 64 hex digits")
     found, size_bytes = hashlib.sha256(), 0
     try:

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from runstream import console, notices
-from runstream.paths import checked
 from runstream.scribe import Scribe
 from runstream_schemas.errors import RunstreamError
 from runstream_schemas.events import PropertiesAdded
+from runstream_schemas.paths import checked
 
 if TYPE_CHECKING:
     from runstream.config import Config, RunKey

@@ -14,6 +14,7 @@ from runstream_schemas.errors import SnapshotNotFound
 if TYPE_CHECKING:
     from runstream.config import Config
     from runstream.run_folder import RunFolder
+    from runstream_schemas.snapshot import ListedFile
 
 _CACHE = "__pycache__"
 
@@ -44,13 +45,13 @@ def _of_snapshot(code: Path, snapshot_id: str | None, config: Config) -> list[Pa
         return []
     try:
         # Written last: where the list is, all that it names is.
-        entries = snapshot.entries_of(snapshot_id, config)
+        entries = snapshot.files_of(snapshot_id, config)
     except SnapshotNotFound:
         return []
     return [code / entry.path for entry in entries if _holds(code / entry.path, entry)]
 
 
-def _holds(path: Path, entry: snapshot.Entry) -> bool:
+def _holds(path: Path, entry: ListedFile) -> bool:
     """Tell whether a file is as it was when the snapshot was taken."""
     try:
         if path.is_symlink() or path.stat().st_size != entry.size_bytes:

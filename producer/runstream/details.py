@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from runstream import paths
+from runstream_schemas import paths
 
 if TYPE_CHECKING:
     from runstream.reading import History, RunRow

@@ -81,11 +81,12 @@ class Files(Handle):
             NotADirectoryError: *path* is no folder.
             UnsafePath: a link leads out of the folder, or something in it is no regular file; nothing is kept then.
         """
-        from runstream.paths import checked, folder_files
+        from runstream import folder_files
+        from runstream_schemas.paths import checked
 
         _refuse_datastore(datastore_name)
         prefix = checked(name)
-        found = [(checked(f"{prefix}/{inside}"), file) for inside, file in folder_files(Path(path))]
+        found = [(checked(f"{prefix}/{inside}"), file) for inside, file in folder_files.below(Path(path))]
         return [self._upload(inside, file) for inside, file in found]
 
     def get_file_names(self) -> list[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from runstream import paths
+from runstream_schemas import paths
 from runstream_schemas.errors import ExtraMissing, SnapshotFailed, UnsafePath
 
 if TYPE_CHECKING:

@@ -12,9 +12,10 @@ from io import BytesIO
 from pathlib import Path, PurePath
 from typing import Any
 
-from runstream import artifacts, paths
+from runstream import artifacts
 from runstream.artifacts import Upload
 from runstream.media import sniff
+from runstream_schemas import paths
 from runstream_schemas.errors import InvalidValue, UnsafePath, WrongArguments
 
 MAX_PART_BYTES = 200  # a part of a name has 255, and time, hash and ending come behind it

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from runstream import artifacts, paths
+from runstream import artifacts, folder_files
 from runstream.config import Config
+from runstream_schemas import paths
 from runstream_schemas.catalog import ModelFile
 from runstream_schemas.errors import ModelPathNotFound, TargetExists
 from runstream_schemas.events import MAX_INLINE_BYTES
@@ -56,7 +57,7 @@ def of_machine(path: str | os.PathLike[str], config: Config) -> tuple[ModelFile,
     place = Path(path).expanduser()
     name = place.resolve().name
     if place.is_dir():
-        sources = [(paths.checked(f"{name}/{inside}"), file) for inside, file in paths.folder_files(place)]
+        sources = [(paths.checked(f"{name}/{inside}"), file) for inside, file in folder_files.below(place)]
     elif place.is_file():
         sources = [(paths.checked(name), place)]
     else:

@@ -62,7 +62,8 @@ class Models(Handle):
 
     def _files_for(self, path: str) -> Mapping[str, Upload | ArtifactRow]:
         """Return the run's files: as the history has them, or, where it cannot be asked, as this process knows them."""
-        from runstream import capture, paths
+        from runstream import capture
+        from runstream_schemas import paths
 
         capture.catch_up(self._config, self._id)
         own = dict(self._known.uploads)

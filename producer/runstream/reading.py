@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
-from runstream import artifacts, paths
+from runstream import artifacts
 from runstream.config import Config
+from runstream_schemas import paths
 from runstream_schemas.errors import ExtraMissing, RunstreamError
 from runstream_schemas.ids import check_name
 from runstream_schemas.topics import Topic

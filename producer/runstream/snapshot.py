@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import zipfile
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from io import BytesIO
-from pathlib import Path, PurePosixPath
-from typing import Any, Final
+from pathlib import Path
+from typing import Final
 
-from runstream import blobs, paths, store
+from runstream import blobs, store
 from runstream.config import Config
 from runstream.ignore import IGNORE_FILES, Source, one, sources
 from runstream_schemas.errors import SnapshotFailed, SnapshotNotFound, UnsafePath
+from runstream_schemas.snapshot import LOCATION, PROPERTY, ListedFile, dump, parse
 
-PROPERTY: Final = "ContentSnapshotId"
-"""The property of a run that names its snapshot."""
-
-MAX_MANIFEST_BYTES: Final = 64 * 1024 * 1024
-MAX_RESTORED_BYTES: Final = 2 * 1024**3
-_VERSION: Final = 1
+MAX_LIST_BYTES: Final = 64 * 1024 * 1024
 _AT_ONCE: Final = 8  # a store on the network answers in milliseconds, and thousands of files would wait one by one
 _LOOK_FURTHER: Final = 10  # times the limit: enough to say where the many files lie, without walking a whole disk
-_EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +44,7 @@ class Snapshot:
 
     def properties(self) -> dict[str, str]:
         """Return the properties of the run that it is the snapshot of."""
-        return {PROPERTY: self.id, "runstream.snapshot_location": self.location}
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A file in a snapshot's list."""
-
-    path: str
-    sha256: str
-    size_bytes: int
-    executable: bool
+        return {PROPERTY: self.id, LOCATION: self.location}
 
 
 def take(folder: Path, config: Config) -> Snapshot:
@@ -124,69 +108,44 @@ def keep(files: Sequence[Source], config: Config) -> Snapshot:
         OSError: as take().
     """
     entries = [_entry(source) for source in files]
-    manifest = _manifest(entries)
-    snapshot_id, kept = hashlib.sha256(manifest).hexdigest(), store.of(config)
+    listed = dump(entries)
+    snapshot_id, kept = hashlib.sha256(listed).hexdigest(), store.of(config)
     # The list is written last: where it is, all that it names is.
-    unchanged = kept.holds(snapshot_id, len(manifest))
+    unchanged = kept.holds(snapshot_id, len(listed))
     if not unchanged:
         with ThreadPoolExecutor(_AT_ONCE) as threads:
             list(threads.map(lambda file, entry: _keep(file, entry, kept), files, entries))
-        kept.save(manifest, BytesIO(), "keeping the snapshot's list")
+        kept.save(listed, BytesIO(), "keeping the snapshot's list")
     size_bytes = sum(entry.size_bytes for entry in entries)
     return Snapshot(snapshot_id, len(entries), size_bytes, unchanged, f"{kept.root}/{snapshot_id}")
 
 
-def _entry(source: Source) -> Entry:
+def _entry(source: Source) -> ListedFile:
     with source.file.open("rb") as opened:
-        return Entry(source.path, *blobs.digest(opened), source.executable)
+        return ListedFile(source.path, *blobs.digest(opened), source.executable)
 
 
-def _keep(source: Source, entry: Entry, kept: store.Store) -> None:
+def _keep(source: Source, entry: ListedFile, kept: store.Store) -> None:
     with source.file.open("rb") as opened:
         saved = blobs.put(opened, kept, entry.sha256, entry.size_bytes)
     if saved.sha256 != entry.sha256:
         raise SnapshotFailed(str(source.file.parent), f"{source.path!r} changed while it was read; try again")
 
 
-def _manifest(entries: Sequence[Entry]) -> bytes:
-    """Return the list of files, the same bytes for the same files."""
-    rows = [[entry.path, entry.sha256, entry.size_bytes, entry.executable] for entry in entries]
-    told = {"runstream_snapshot": _VERSION, "files": rows}
-    return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def entries_of(snapshot_id: str, config: Config) -> list[Entry]:
+def files_of(snapshot_id: str, config: Config) -> list[ListedFile]:
     """
-    Read the list of a snapshot's files, and make sure that every path in it stays inside a folder.
+    Read the list of a snapshot's files, all of which can be unpacked into one folder.
 
     Raises:
         SnapshotNotFound: the store does not hold it, or holds something else under this id.
         UnsafePath: a path would leave the folder, or two are the same on some system.
     """
     try:
-        found = _entries(json.loads(blobs.get(snapshot_id, MAX_MANIFEST_BYTES, store.of(config))))
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise SnapshotNotFound(snapshot_id, "what the store keeps under this id is no list of files") from error
-    seen: set[str] = set()
-    for entry in found:
-        folded = paths.checked(entry.path).casefold()
-        if folded in seen:
-            raise UnsafePath(path=entry.path, reason="occurs twice, but for upper and lower case")
-        seen.add(folded)
-    for path in seen:
-        if any(str(parent) in seen for parent in PurePosixPath(path).parents):
-            raise UnsafePath(path=path, reason="lies below another file")
-    if sum(entry.size_bytes for entry in found) > MAX_RESTORED_BYTES:
-        raise SnapshotNotFound(snapshot_id, f"it claims to hold more than {MAX_RESTORED_BYTES:,} bytes")
-    return found
-
-
-def _entries(told: Any) -> list[Entry]:
-    """Return the rows of a list of files; raise ValueError for another version of it."""
-    if told["runstream_snapshot"] != _VERSION:
-        message = f"version {told['runstream_snapshot']!r} is not {_VERSION}"
-        raise ValueError(message)
-    return [Entry(str(path), str(sha256), int(size), bool(runs)) for path, sha256, size, runs in told["files"]]
+        return parse(blobs.get(snapshot_id, MAX_LIST_BYTES, store.of(config)))
+    except UnsafePath:
+        raise
+    except ValueError as error:
+        raise SnapshotNotFound(snapshot_id, str(error)) from error
 
 
 def restore_zip(snapshot_id: str, target: Path, config: Config) -> Path:
@@ -198,19 +157,15 @@ def restore_zip(snapshot_id: str, target: Path, config: Config) -> Path:
         UnsafePath: a path in it would leave the folder.
         OSError: *target* cannot be written.
     """
-    entries = entries_of(snapshot_id, config)
+    files = files_of(snapshot_id, config)
     target, kept = target.absolute(), store.of(config)
     target.parent.mkdir(parents=True, exist_ok=True)
     incoming = target.with_name(f".{target.name}.part")
     try:
         with zipfile.ZipFile(incoming, "w", zipfile.ZIP_DEFLATED) as packed:
-            for entry in entries:
-                # The same snapshot gives the same zip: no clock, no user, no machine in it.
-                about = zipfile.ZipInfo(paths.checked(entry.path), _EPOCH)
-                about.external_attr = (0o100755 if entry.executable else 0o100644) << 16
-                about.compress_type = zipfile.ZIP_DEFLATED
-                with packed.open(about, "w", force_zip64=True) as target_file:
-                    blobs.copy(entry.sha256, entry.size_bytes, kept, target_file)
+            for file in files:
+                with packed.open(file.zip_info(), "w", force_zip64=True) as target_file:
+                    blobs.copy(file.sha256, file.size_bytes, kept, target_file)
         incoming.replace(target)
     except BaseException:
         incoming.unlink(missing_ok=True)

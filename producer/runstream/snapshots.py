@@ -36,11 +36,11 @@ class Snapshots(Handle):
 
     def _have_snapshot(self, kept: Snapshot) -> None:
         """Make a snapshot the run's own, unless it has one."""
-        from runstream import snapshot
+        from runstream_schemas.snapshot import PROPERTY
 
-        if snapshot.PROPERTY not in self._known.properties:
+        if PROPERTY not in self._known.properties:
             self._append_change(PropertiesAdded(kept.properties()))
-            self._known.properties[snapshot.PROPERTY] = kept
+            self._known.properties[PROPERTY] = kept
 
     def get_snapshot_id(self) -> str:
         """
@@ -49,9 +49,9 @@ class Snapshots(Handle):
         Raises:
             SnapshotNotFound: the run has none.
         """
-        from runstream import snapshot
+        from runstream_schemas.snapshot import PROPERTY
 
-        found = self._reader().properties().get(snapshot.PROPERTY)
+        found = self._reader().properties().get(PROPERTY)
         if found is None:
             raise SnapshotNotFound(self._id, "the run has no snapshot; take_snapshot(folder) keeps one")
         return found

@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from runstream import clearing, snapshot, status, tracebacks, venvs
+from runstream import clearing, status, tracebacks, venvs
 from runstream.capture import Capture
 from runstream.config import Config
 from runstream.descendants import Descendants, adopt_orphans
@@ -33,6 +33,7 @@ from runstream.workspace import Workspace
 from runstream_schemas.errors import FlushTimeout, JournalUnavailable, RunstreamError
 from runstream_schemas.events import PropertiesAdded, StatusChanged
 from runstream_schemas.home import locked
+from runstream_schemas.snapshot import PROPERTY
 
 PIPE_WAIT_S: Final = 5.0
 """How long the output of a script that has ended may take to arrive."""
@@ -208,7 +209,7 @@ class Supervisor:
 
     def _clear(self) -> None:
         """Remove what is stored from the script's copy."""
-        snapshot_id = self._order.properties.get(snapshot.PROPERTY)
+        snapshot_id = self._order.properties.get(PROPERTY)
         try:
             # Not a folder that is going to be removed: whatever asks for the current one would fail.
             os.chdir(self._config.home.root)

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from runstream_consumer.history import ArtifactRow, MetricInfo, RunRow
-from runstream_dashboard import blobs, files, formats, live, run_names, snapshots, text_diff
+from runstream_consumer.history import ArtifactRow, MetricInfo, RunRow, Snapshot, blobs
+from runstream_dashboard import files, formats, live, run_names, snapshots, text_diff
+from runstream_dashboard.zips import WithheldError
 
 # Choices with a label above each.
 CONTROLS_PX = 66
@@ -70,20 +71,17 @@ def _file_names(ours: RunRow, theirs: RunRow) -> list[str]:
     return [f"{_FILE}{path}" for path in text_diff.changed(*hashes)]
 
 
-def _snapshot(row: RunRow) -> snapshots.Snapshot | None:
-    named = row.properties.get(snapshots.PROPERTY)
-    if named is None:
-        return None
+def _snapshot(row: RunRow) -> Snapshot | None:
     try:
-        return live.detail("snapshot", (0, 0), row.run_id, lambda _reader: snapshots.read(row.properties), named)
-    except snapshots.SnapshotError:
+        return snapshots.of(row)
+    except WithheldError:
         # The run's own page says why it cannot be read.
         return None
 
 
 def _snapshot_names(ours: RunRow, theirs: RunRow) -> list[str]:
     found = [_snapshot(row) for row in (ours, theirs)]
-    hashes = [{entry.path: entry.sha256 for entry in each.entries} if each else {} for each in found]
+    hashes = [{file.path: file.sha256 for file in each.files} if each else {} for each in found]
     return [f"{_SNAPSHOT}{path}" for path in text_diff.changed(*hashes)]
 
 
@@ -101,12 +99,10 @@ def _read(name: str, ours: RunRow, theirs: RunRow) -> _Lines | None:
 def _bytes(name: str, row: RunRow, artifacts: _Artifacts) -> bytes | None:
     if name.startswith(_SNAPSHOT):
         found = _snapshot(row)
-        entry = (
-            next((one for one in found.entries if one.path == name.removeprefix(_SNAPSHOT)), None) if found else None
-        )
-        if found is None or entry is None:
+        file = next((one for one in found.files if one.path == name.removeprefix(_SNAPSHOT)), None) if found else None
+        if found is None or file is None:
             return None
-        return blobs.read(None, f"{found.folder}/{entry.sha256}", entry.sha256, files.PREVIEW_BYTES)
+        return blobs.read(None, found.location(file), file.sha256, files.PREVIEW_BYTES)
     artifact = artifacts.get(name.removeprefix(_FILE))
     if artifact is None or artifact.size_bytes > files.PREVIEW_BYTES:
         return None

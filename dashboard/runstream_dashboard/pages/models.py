@@ -4,20 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from runstream_consumer.history import ModelFileRow, ModelRow, RunRow
-from runstream_dashboard import (
-    blobs,
-    clock,
-    files,
-    formats,
-    heading,
-    live,
-    loading,
-    model_tables,
-    run_names,
-    states,
-    tables,
-)
+from runstream_consumer.history import ModelFileRow, ModelRow, RunRow, blobs
+from runstream_dashboard import clock, files, formats, heading, live, loading, model_tables, run_names, states, tables
 from runstream_dashboard.model_tables import Family
 from runstream_dashboard.pages import cells, named
 

@@ -5,9 +5,16 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from runstream_consumer.history import ArtifactRow, RunRow
+from runstream_consumer.history import (
+    Accuracy,
+    ArtifactRow,
+    Confusion,
+    Diagnosis,
+    Predictions,
+    Residuals,
+    RunRow,
+)
 from runstream_dashboard import address, diagnoses, diagnosis_figures, files, formats, live, loading, style
-from runstream_dashboard.diagnoses import Accuracy, Confusion, Diagnosis, Predictions, Residuals
 from runstream_dashboard.figures import Spec
 
 _CHART_PX = 300
@@ -50,14 +57,15 @@ def _draw(name: str, diagnosis: Diagnosis) -> None:
         height = diagnosis_figures.confusion_height(diagnosis)
         spec = diagnosis_figures.confusion_map(diagnosis, colours)
         _shown(name, spec, "true classes against predicted ones", height)
-        total, accuracy = formats.number(sum(map(sum, diagnosis.counts))), formats.number(diagnosis.accuracy())
+        total, accuracy = formats.number(sum(map(sum, diagnosis.counts))), formats.number(diagnoses.accuracy(diagnosis))
         st.caption(f"{total} predictions · accuracy {accuracy}")
         _numbers(name, diagnoses.confusion_table(diagnosis))
     elif isinstance(diagnosis, Accuracy):
         _accuracy(name, diagnosis, colours)
     elif isinstance(diagnosis, Residuals):
         _shown(name, diagnosis_figures.residual_bars(diagnosis, colours), "histogram of predicted minus true")
-        st.caption(f"{formats.number(sum(diagnosis.counts))} residuals · mean about {formats.number(diagnosis.mean())}")
+        mean = formats.number(diagnoses.mean(diagnosis))
+        st.caption(f"{formats.number(sum(diagnosis.counts))} residuals · mean about {mean}")
         _numbers(name, diagnoses.residuals_table(diagnosis))
     elif isinstance(diagnosis, Predictions):
         _shown(name, diagnosis_figures.prediction_band(diagnosis, colours), "predicted against true values")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from runstream_consumer.history import ArtifactRow, MetricInfo, RunRow
-from runstream_dashboard import address, clock, downloads, files, folders, formats, live, loading, snapshots, tables
+from runstream_dashboard import address, clock, downloads, files, folders, formats, live, loading, tables
 from runstream_dashboard.pages import cells, run_snapshot
+from runstream_dashboard.zips import WithheldError
 
 _IMAGES_A_ROW = 3
 _TABLE_PX = 400
@@ -104,7 +105,7 @@ def _folder(row: RunRow, found: list[ArtifactRow]) -> None:
         link = st.empty()
     try:
         n = len(folders.checked(found, folder))
-    except snapshots.SnapshotError as error:
+    except WithheldError as error:
         st.caption(f"No zip of it: {formats.plain(str(error))}.")
         return
     where = downloads.folder_address(row.run_id, folder)

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import streamlit as st
 
-from runstream_consumer.history import RunRow
-from runstream_dashboard import downloads, formats, live, loading, snapshots
+from runstream_consumer.history import SNAPSHOT_PROPERTY, RunRow
+from runstream_dashboard import downloads, formats, loading, snapshots
 from runstream_dashboard.pages import cells
+from runstream_dashboard.zips import WithheldError
 
 _TABLE_PX = 300
 
 
 def snapshot(row: RunRow) -> None:
     """Draw the list of files and the download; draws nothing for a run without a snapshot."""
-    named = row.properties.get(snapshots.PROPERTY)
-    if named is None:
+    if SNAPSHOT_PROPERTY not in row.properties:
         return
     with st.container(key="rs-snapshot"):
         st.subheader("Snapshot", anchor=False)
         try:
-            found = live.detail("snapshot", (0, 0), row.run_id, lambda _reader: snapshots.read(row.properties), named)
-        except snapshots.SnapshotError as error:
+            found = snapshots.of(row)
+        except WithheldError as error:
             st.info(f"It cannot be shown: {formats.plain(str(error))}.", icon=":material/folder_off:")
             return
         if found is None:
@@ -34,6 +34,6 @@ def snapshot(row: RunRow) -> None:
             hide_index=True,
             column_config={"Size": cells.size_column()},
             row_height=loading.ROW_PX,
-            height=loading.table_px(len(found.entries), _TABLE_PX),
+            height=loading.table_px(len(found.files), _TABLE_PX),
             alt="Files of the snapshot",
         )

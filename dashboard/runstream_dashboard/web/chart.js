@@ -2,7 +2,8 @@
 // its own x, a band, a smoothed line and marks for what is not finite.
 import uPlot from "./vendor/uPlot.esm.js";
 import { nearest, rangeOf, smoothed, windowOf } from "./curve.js";
-import { elapsed, number, tick } from "./numbers.js";
+import { number, tick } from "./numbers.js";
+import { elapsed } from "./places.js";
 
 const LINE_PX = 1.6;
 const LIT_PX = 2.6;

@@ -4,7 +4,7 @@ import { Chart } from "./chart.js";
 import { decode, merge } from "./frame.js";
 import { listen } from "./keys.js";
 import { axisOptions, card, groupOptions, railRows, section, sectionsOf, skeleton } from "./layout.js";
-import { spot } from "./numbers.js";
+import { spot } from "./places.js";
 import { Pointer } from "./pointer.js";
 import { Questions } from "./questions.js";
 import { Table } from "./table.js";

@@ -1,6 +1,7 @@
 // The elements of the grid: rail of runs, toolbar, sections of cards, tooltip. Builds and labels; decides nothing.
 import { chartKey } from "./keys.js";
-import { axisMetric, number, place } from "./numbers.js";
+import { number } from "./numbers.js";
+import { axisMetric, place } from "./places.js";
 
 const TIP_ROWS = 12;
 const ICONS = {

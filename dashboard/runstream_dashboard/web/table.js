@@ -1,7 +1,8 @@
 // The numbers behind one chart, as a table that keys and screen readers reach, and as CSV.
 import { windowOf } from "./curve.js";
 import { axisName, h } from "./layout.js";
-import { number, spot } from "./numbers.js";
+import { number } from "./numbers.js";
+import { spot } from "./places.js";
 
 // More rows than anybody reads; the CSV holds all.
 const SHOWN_ROWS = 1000;

@@ -10,12 +10,18 @@ from typing import Any, Final
 import anywidget
 import traitlets
 
+import runstream_dashboard
 from runstream.widgets.frames import Frames
 from runstream.widgets.look import Seen
 from runstream.widgets.pictures import N_SLOTS
 
 WEB: Final = Path(__file__).with_name("web")
-MODULES: Final = ("numbers.js", "frames.js", "dom.js", "plot.js", "panels.js", "widget.js")
+PAGES_WEB: Final = Path(runstream_dashboard.__file__).with_name("web")
+MODULES: Final = (
+    # A number is written in a notebook as on the pages, by the same code: both packages are in every installation.
+    PAGES_WEB / "numbers.js",
+    *(WEB / name for name in ("words.js", "frames.js", "dom.js", "plot.js", "panels.js", "widget.js")),
+)
 """In the order in which each uses only those before it."""
 
 _IMPORT = re.compile(r"^import .*?;\n", re.MULTILINE | re.DOTALL)
@@ -24,7 +30,7 @@ _EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
 
 def script() -> str:
     """Return the page's code as one module: a widget's code travels as one text, so its files are put together here."""
-    texts = [(WEB / name).read_text(encoding="utf-8") for name in MODULES]
+    texts = [path.read_text(encoding="utf-8") for path in MODULES]
     return "\n".join(_EXPORT.sub("", _IMPORT.sub("", text)) for text in texts)
 
 

@@ -1,7 +1,8 @@
 // The parts of the widget: each takes what the kernel has sent and fills its element.
-import { count, duration, moment, number } from "./numbers.js";
+import { number } from "../../../../dashboard/runstream_dashboard/web/numbers.js";
 import { el, link, table } from "./dom.js";
 import { Plot } from "./plot.js";
+import { count, duration, moment } from "./words.js";
 
 const FIRST_CARDS = 12;
 // Colours and cursor movements of a terminal, and what else would not be seen.

@@ -1,6 +1,7 @@
 // One metric's line in SVG: colours come from the page's style sheet, so a change of theme needs no new drawing.
-import { count, number, tick, ticks } from "./numbers.js";
+import { number, tick } from "../../../../dashboard/runstream_dashboard/web/numbers.js";
 import { el, svg } from "./dom.js";
+import { count } from "./words.js";
 
 const HEIGHT = 132;
 const LEFT = 46;
@@ -28,6 +29,18 @@ function range(...arrays) {
 function padded([low, high]) {
   const pad = (high - low || Math.abs(high) * 0.1 || 1) * 0.06;
   return [low >= 0 && low - pad < 0 ? Math.min(low, 0) : low - pad, high + pad];
+}
+
+/** About `count` round places from `low` to `high`. */
+function ticks(low, high, count) {
+  const span = high - low;
+  if (!(span > 0) || !Number.isFinite(span)) return [low];
+  const rough = span / Math.max(1, count);
+  const unit = 10 ** Math.floor(Math.log10(rough));
+  const step = unit * [1, 2, 5, 10].find((factor) => rough <= factor * unit);
+  const first = Math.ceil(low / step);
+  const last = Math.floor(high / step);
+  return Array.from({ length: Math.min(50, Math.max(0, last - first + 1)) }, (_, i) => (first + i) * step);
 }
 
 /** A card with one chart; `update` draws a curve, `resize` the same one at another width. */

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
 
-from runstream_consumer.history import remote
+from runstream_consumer import remote
 
 _CHUNK_BYTES: Final = 1024 * 1024
 
