@@ -256,7 +256,7 @@ def test_a_damaged_chart_is_told_in_words(view: View) -> None:
         run.log_list("whole", [1, 2, 3])
     page = view.open(f"/run?run={run.id}&tab=Tables")
     page.get_by_role("heading", name="whole").wait_for()
-    expect(page.get_by_text("broken.json cannot be drawn: it is no chart that this page knows.")).to_be_visible()
+    expect(page.get_by_text('broken.json cannot be drawn: "schema_type" must be one of')).to_be_visible()
     expect(page.get_by_test_id("stEChartsChart")).to_have_count(1)
 
 
