@@ -120,6 +120,8 @@ class RunPage:
     logged: Sequence[LoggedMetric] = ()
 
 
+_Structs = list[dict[str, Any]] | None
+
 _FIELDS = ", ".join(
     f"'{name}': {f'epoch_us({name})' if name in _TIMES else f'r.{chr(34)}{name}{chr(34)}'}" for name in RUN_COLUMNS
 )
@@ -185,10 +187,17 @@ SELECT (SELECT sum(1) FROM counted), (SELECT list({{'s': status, 'n': n}}) FROM
        (SELECT list(DISTINCT experiment) FROM known), {_CHILDREN},
        (SELECT list(e ORDER BY e.workspace, e.name) FROM ({EXPERIMENTS}) AS e), {_LOGGED},
        {_details("shown", "place", metrics)}"""
-    row = access.run(statement, lambda cursor: cursor.fetchall())[0]
-    total, counts, experiments, children, catalog, logged, *details = row
-    if not total:
+    answer = _page_of(*access.run(statement, lambda cursor: cursor.fetchall())[0])
+    if not answer.total:
         _check_keys(access, terms)
+    return answer
+
+
+def _page_of(
+    total: int | None, counts: _Structs, experiments: list[str] | None, children: _Structs, catalog: _Structs,
+    logged: _Structs, *details: Any,
+) -> RunPage:  # fmt: skip
+    """The page that one row of the database tells; a list without elements comes as None."""
     return RunPage(
         rows=rows_of(*details),
         total=int(total or 0),
