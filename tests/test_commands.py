@@ -165,6 +165,19 @@ def test_tail_prints_the_last_points_of_an_ended_run_and_ends(run: Run, capsys: 
     }
 
 
+def test_tail_tells_what_belongs_to_a_step_on_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """People read the metrics of a step beside each other; the next step, and another metric's, begin a new line."""
+    with Experiment(Workspace(), "steps").start_logging() as run:
+        for step in range(2):
+            run.log("loss", 0.5 - step / 4, step=step)
+            run.log("acc", step / 2, step=step)
+        run.log("best", 7, step=9)
+
+    told = [line.split(maxsplit=1)[1] for line in output(capsys, "tail", run.id).splitlines()]
+
+    assert [line.strip() for line in told] == ["0 loss 0.5  acc 0", "1 loss 0.25  acc 0.5", "9 best 7"]
+
+
 def test_tail_follows_a_running_run_to_its_end(tmp_path: Path) -> None:
     """Points logged while `tail` runs appear in its output; once the run is complete it ends with 0."""
     started = Experiment(Workspace(), "letters").start_logging()

@@ -149,6 +149,15 @@ def test_a_time_stands_in_the_zone_of_its_reader() -> None:
     assert tables.summary(run(None), dt.timezone(dt.timedelta(hours=1), "CET")).count("01:00:00 CET") == 1
 
 
+def test_a_long_text_is_cut_where_it_stands_among_numbers() -> None:
+    """The last value of a metric of texts or pictures is told by its beginning."""
+    texts = [
+        dataclasses.replace(metric(name, 1), last_text=name) for name in ("warm-up", "mse over alpha_1795890179.png")
+    ]
+
+    assert tables.metric_table(texts, {})["Last"].tolist() == ["warm-up", "mse over alph…"]
+
+
 def test_the_metrics_of_a_run_have_their_curves() -> None:
     """A metric is shown with its curve, by name and column; one without has an empty cell."""
     shown = tables.metric_table([metric("loss", 3), metric("lr", 1)], {("loss", None): [3.0, 2.0, 1.0]})

@@ -22,6 +22,7 @@ _FIRST_METRICS = 4
 # The machine's own figures: never the first to look at.
 _MACHINE = "system/"
 _FIRST_PROPERTIES = 4
+_SHORT = 14
 # A number as Python writes it: nothing is lost when a table shows it as one.
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,14})(?:\.(?:0|\d{0,14}[1-9]))?(?:e-?[1-9]\d?)?")
 # Properties that describe where a run came from, not what was tried: offered, but not shown at first.
@@ -223,13 +224,18 @@ def metric_table(metrics: Sequence[MetricInfo], curves: Mapping[tuple[str, str |
             "Curve": [curves.get((m.name, m.column_name)) for m in metrics],
             "Kind": [m.form for m in metrics],
             "Points": [m.n for m in metrics],
-            "Last": [m.last_text if m.last_text is not None else formats.number(m.last_value) for m in metrics],
+            "Last": [formats.number(m.last_value) if m.last_text is None else _short(m.last_text) for m in metrics],
             "Min": [formats.number(m.min_value) for m in metrics],
             "Max": [formats.number(m.max_value) for m in metrics],
             "Min at step": [m.min_step for m in metrics],
             "Max at step": [m.max_step for m in metrics],
         }
     )
+
+
+def _short(text: str) -> str:
+    """Return the beginning of a text: a column of numbers stands to the right, and would show the end of a long one."""
+    return text if len(text) <= _SHORT else f"{text[: _SHORT - 1]}…"
 
 
 def key_metrics(metrics: Iterable[MetricInfo]) -> list[MetricInfo]:

@@ -10,7 +10,8 @@ from runstream_dashboard.pages import cells, run_diagnoses
 
 _FORMS = ("list", "row", "table", "chart")
 _CHART_PX = 250
-_TABLE_PX = 173
+# Eight rows, and so much of the next one that there is more to see.
+_TABLE_PX = 320
 
 
 def tables_tab(row: RunRow, metrics: list[MetricInfo]) -> None:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from runstream import settling
@@ -135,15 +136,20 @@ def _silent(run: RunRow, command: str) -> int:
 def _print(points: Sequence[Point], printed: Sequence[Line], is_json: bool) -> bool:
     """Print points and lines in the order of their clocks; tell whether there were any."""
     found: list[Point | Line] = [*points, *printed]
-    for one in sorted(found, key=lambda either: either.logged_at):
-        if isinstance(one, Point):
-            _print_point(one, is_json)
-        elif is_json:
-            write(one, is_json=True, with_stream=True)
-        else:
-            print(_clock(one.logged_at), f"{'':>8}", one.stream, shown(one.text))
+    found.sort(key=lambda either: either.logged_at)
+    if is_json:
+        for one in found:
+            _print_object(one)
+    else:
+        for _, those in groupby(found, key=_step_of):
+            _print_told(list(those))
     sys.stdout.flush()
     return bool(found)
+
+
+def _step_of(one: Point | Line) -> tuple[str, int] | None:
+    """Return what people read on one line: what a process logged of one step, one after another. None for lines."""
+    return (one.producer_id, one.step) if isinstance(one, Point) else None
 
 
 class Follower:
@@ -216,14 +222,29 @@ class Point:
             return int(self.text) if self.text is not None else int(self.value or 0)
         return bool(self.value) if self.kind == "bool" else self.value
 
+    @property
+    def told(self) -> str:
+        """Its name and value, as people read them."""
+        name = self.name if self.column_name is None else f"{self.name}.{self.column_name}"
+        return f"{name} {printing.cell(self.logged)}"
 
-def _print_point(point: Point, is_json: bool) -> None:
-    if is_json:
-        row = (point.logged_at, point.step, point.name, point.column_name, point.logged)
+
+def _print_told(those: Sequence[Point | Line]) -> None:
+    """Print the points of one step on a line, lines as they are."""
+    points = [one for one in those if isinstance(one, Point)]
+    if points:
+        print(_clock(points[0].logged_at), f"{points[0].step:>8}", "  ".join(point.told for point in points))
+    for one in those:
+        if isinstance(one, Line):
+            print(_clock(one.logged_at), f"{'':>8}", one.stream, shown(one.text))
+
+
+def _print_object(one: Point | Line) -> None:
+    if isinstance(one, Point):
+        row = (one.logged_at, one.step, one.name, one.column_name, one.logged)
         printing.write_line(COLUMNS, row, sys.stdout)
     else:
-        name = point.name if point.column_name is None else f"{point.name}.{point.column_name}"
-        print(_clock(point.logged_at), f"{point.step:>8}", name, printing.cell(point.logged))
+        write(one, is_json=True, with_stream=True)
 
 
 def _clock(moment: datetime) -> str:
