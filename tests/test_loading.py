@@ -26,12 +26,14 @@ class Held:
     folder: Path
     run_id: str
     other_id: str
+    parent_id: str
     child_id: str
 
     @contextmanager
-    def up(self, question: str) -> Iterator[Callable[[], bool]]:
+    def up(self, question: str, about: str = "") -> Iterator[Callable[[], bool]]:
         """Hold this question up while the block runs; gives what says whether somebody waits for its answer."""
-        (self.folder / question).touch()
+        (self.folder / f"{question}.new").write_text(about)
+        (self.folder / f"{question}.new").rename(self.folder / question)
         try:
             yield (self.folder / f"{question}.waits").exists
         finally:
@@ -40,18 +42,18 @@ class Held:
 
 @pytest.fixture(scope="module")
 def held(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Held]:
-    """Give the module's dashboard over two runs of one experiment; the first made a model and has a child."""
+    """Give the module's dashboard over three runs of one experiment; the first made a model, the last has a child."""
     folder = tmp_path_factory.mktemp("held")
     home, holds = folder / "home", folder / "holds"
     holds.mkdir()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RUNSTREAM_HOME", str(home))
         patch.setenv("RUNSTREAM_CAPTURE", "none")
-        runs = [start(name, "held") for name in ("there", "too")]
+        runs = [start(name, "held") for name in ("there", "too", "above")]
         for number, run in enumerate(runs):
             curve(run, n=20)
             run.log("lr", 0.1 * number)
-        with runs[0].child_run("child") as child:
+        with runs[2].child_run("below") as child:
             curve(child, n=20)
         note = folder / "note.txt"
         note.write_text("kept")
@@ -67,7 +69,7 @@ def held(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Held]:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         stack = Stack(home, port, process, home / "up.log")
         until(stack.answers, what="the dashboard's health check")
-        yield Held(stack, holds, runs[0].id, runs[1].id, child.id)
+        yield Held(stack, holds, runs[0].id, runs[1].id, runs[2].id, child.id)
         stack.close()
         consumer.terminate()
         consumer.wait()
@@ -100,12 +102,14 @@ def test_the_table_of_runs_takes_the_place_of_a_skeleton_of_its_height(held: Hel
     before = view.open("/?q=there").get_by_test_id("stDataFrame")
     before.wait_for()
     tall = height(before)
-    with held.up("runs") as waits:
-        page = view.open("/?q=there&sort=Oldest")
+    with held.up("runs", "'ther'") as waits:
+        page = view.open("/?q=ther")
         until(waits, what="the question for runs")
         expect(skeletons(page)).to_have_count(1)
         expect(skeletons(page)).to_be_visible()
         expect(page.get_by_placeholder("Filter: words")).to_be_visible()
+        # The page's own margins are drawn a moment after its first elements.
+        expect(page.get_by_test_id("stMainBlockContainer")).to_have_css("padding-left", "24px")
         place = corner(skeletons(page))
         assert height(skeletons(page)) == tall
         keep(page, "runs-loading")
@@ -125,12 +129,12 @@ def test_a_table_that_is_read_anew_stays(held: Held, view: View) -> None:
         until(waits, what="the question of the next tick")
         expect(table).to_be_visible()
         expect(skeletons(page)).to_have_count(0)
-    with held.up("runs") as waits:
+    with held.up("runs", "too") as waits:
         page.get_by_placeholder("Filter: words").fill("too")
         until(waits, what="the question with another filter")
         expect(table).to_be_visible()
         expect(skeletons(page)).to_have_count(0)
-    page.get_by_text("1–1 of 1 runs").wait_for()
+    page.get_by_text("1–1 of 1 run").wait_for()
 
 
 def test_before_anything_is_known_a_page_is_seen_in_outline(held: Held, view: View) -> None:
@@ -184,8 +188,8 @@ def test_a_run_opened_from_another_is_not_shown_as_that_one(held: Held, view: Vi
     """The figures of the run before are gone while those of the new one are read."""
     page = view.open(f"/run?run={held.child_id}")
     page.get_by_test_id("stDataFrame").first.wait_for()
-    with held.up("run_facts") as waits:
-        page.get_by_role("button", name="Part of there").click()
+    with held.up("run_facts", f"('{held.parent_id}',)") as waits:
+        page.get_by_role("button", name="Part of above").click()
         until(waits, what="the question for the parent's metrics")
         expect(skeletons(page).last).to_be_visible()
         expect(page.get_by_test_id("stDataFrame")).to_have_count(0)

@@ -32,8 +32,17 @@ Address = frozenset[tuple[str, str]]
 
 @dataclass(slots=True)
 class _Filled:
-    """The places of this viewer's page that hold something: since the last run of its script, and since this one."""
+    """
+    The places of this viewer's page that hold something.
 
+    Attributes:
+        subject: what the page is about.
+        side: at which of two spots it is drawn.
+        before, now: names of the places that were drawn by the last run of its script, and since.
+    """
+
+    subject: str = ""
+    side: int = 0
     before: set[str] = field(default_factory=set)
     now: set[str] = field(default_factory=set)
 
@@ -81,10 +90,17 @@ def _address() -> Address:
     return frozenset((name, ",".join(st.query_params.get_all(name))) for name in st.query_params)
 
 
-def begin() -> None:
-    """Note that a page's script runs anew: what it does not draw this time leaves the page."""
+@contextmanager
+def page(subject: str) -> Iterator[None]:
+    """Draw a page in the block; of a page about something else nothing stays while this one is read."""
     filled = _filled()
     filled.before, filled.now = filled.now, set()
+    if filled.subject != subject:
+        filled.subject, filled.side, filled.before = subject, 1 - filled.side, set()
+    # A container that is drawn again keeps what it held until all is drawn: what is to go has to leave its spot.
+    spots = [st.container() if side == filled.side else st.empty() for side in range(2)]
+    with spots[filled.side]:
+        yield
 
 
 def table_px(n_rows: int, most_px: int) -> int:
@@ -116,7 +132,7 @@ def place(name: str, *heights_px: int) -> Iterator[None]:
     Draw what the block draws in a place of its own, where a skeleton stands until the first of it arrives.
 
     Args:
-        name: of the place, the only one on its page and for what it shows.
+        name: of the place, the only one on its page.
         heights_px: how tall the elements are that the block draws, from above; the last is the table. Each skeleton
             stands until the block draws the element that belongs there.
     """

@@ -93,13 +93,19 @@ def renewed(
     return st.fragment(steady, run_every=every_s)
 
 
-def guarded(page: Callable[[], None]) -> None:
-    """Draw a page; a history that was never reached gets its own state instead of a stack trace."""
-    loading.begin()
+def guarded(page: Callable[[], None], of: str = "") -> None:
+    """
+    Draw a page; a history that was never reached gets its own state instead of a stack trace.
+
+    Args:
+        page: draws it.
+        of: what it is about, for a page of one thing: of another one nothing stays while that is read.
+    """
     try:
-        # First of all: a part of the page that renews itself waits for a history that went away, and would hide this.
-        loading.first(page.__module__, live.watermark)
-        page()
+        with loading.page(f"{page.__module__} {of}"):
+            # First of all: a part of it that renews itself waits for a history that went away, and would hide this.
+            loading.first("watermark", live.watermark)
+            page()
     except live.UNREACHABLE as error:
         unreachable(error)
 

@@ -102,7 +102,7 @@ def _tab(name: str, run_id: str, ticking: bool) -> None:
 
 def _page() -> None:
     run_id = st.query_params.get("run", "")
-    rows = loading.first(f"run {run_id}", lambda: live.run_rows(live.slow(live.watermark()), (run_id,)))
+    rows = loading.first("run", lambda: live.run_rows(live.slow(live.watermark()), (run_id,)))
     if not rows:
         heading.show("Run not found" if run_id else "No run chosen")
         if run_id:
@@ -119,10 +119,10 @@ def _page() -> None:
             with tab:
                 every_s = LOGS_S if name == "Logs" else live.TICK_S
                 tall = _TALL.get(name, (loading.TABLE_PX,))
-                part = states.renewed(_tab, every_s if ticking else None, f"{name} of {run_id}", tall)
+                part = states.renewed(_tab, every_s if ticking else None, name, tall)
                 part(name, run_id, ticking)
 
 
 def page() -> None:
     """Draw the page."""
-    states.guarded(_page)
+    states.guarded(_page, of=st.query_params.get("run", ""))

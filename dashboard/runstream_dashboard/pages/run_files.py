@@ -63,7 +63,7 @@ def _place(name: str, n: int) -> int:
 def files_tab(row: RunRow, _metrics: list[MetricInfo]) -> None:
     """Draw the run's files as a table, where a checked row shows its preview, and its snapshot."""
     left, right = st.columns([1, 1.1], gap="medium")
-    with left, loading.place(f"files of {row.run_id}", _TABLE_PX):
+    with left, loading.place("files", _TABLE_PX):
         found = _artifacts(row)
         picked = _table(row, found) if found else []
         if not found:
