@@ -246,6 +246,17 @@ def test_ctrl_c_ends_the_wait_for_a_served_statement(server: serve.Server, home:
     assert until(lambda: server.runaway(0.0) is None, what="its end")
 
 
+def test_ctrl_c_in_a_read_is_a_keyboard_interrupt(server: serve.Server, home: Home) -> None:
+    """DuckDB would raise a RuntimeError: `except KeyboardInterrupt` missed it, and a run counted as failed."""
+    slow = "SELECT count(x) FROM range(500000000) AS t(x) WHERE x % 7 = 3"
+    with connect(home.root) as past:
+        keyboard = ctrl_c(server)
+        with pytest.raises(KeyboardInterrupt):
+            past._access.run(slow, lambda cursor: cursor.fetchall())
+    keyboard.join()
+    assert until(lambda: server.runaway(0.0) is None, what="its end")
+
+
 def test_ctrl_c_cancels_a_typed_statement(server: serve.Server, home: Home) -> None:
     """A statement that would take hours is ended in the server too."""
     with connect(home.root) as past:

@@ -1,12 +1,34 @@
-"""Ctrl-C while DuckDB waits for a server: it looks for signals between its steps, and that wait is one step."""
+"""
+Ctrl-C while DuckDB works: what a reader's program gets is a KeyboardInterrupt, and at once.
+
+DuckDB looks for signals between its steps. The wait for a server is one step; and one that it has seen it reports as a
+RuntimeError, by which a run would count as failed instead of as canceled.
+"""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
+
+
+@contextmanager
+def plain_interrupts() -> Iterator[None]:
+    """
+    Have a Ctrl-C inside the block be what it is everywhere else.
+
+    Raises:
+        KeyboardInterrupt: a statement of the block was ended by it.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from error
+        raise
 
 
 def interruptible(work: Callable[[], T]) -> T:

@@ -9,6 +9,7 @@ from typing import TypeVar
 import duckdb
 
 from runstream_consumer.access import Access
+from runstream_consumer.interruption import plain_interrupts
 from runstream_schemas.errors import HistoryUnreachable
 
 T = TypeVar("T")
@@ -20,7 +21,8 @@ class Reopening:
     def __init__(self, open_access: Callable[[], Access]) -> None:
         """Open it; *open_access* finds the consumer as it is then."""
         self._open_access = open_access
-        self._access = open_access()
+        with plain_interrupts():
+            self._access = open_access()
 
     @property
     def where(self) -> str:
@@ -35,24 +37,27 @@ class Reopening:
     def run(self, statement: str, take: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
         """See Access."""
         access = self._access
-        try:
-            return access.run(statement, take)
-        except HistoryUnreachable:
-            return self._again(access).run(statement, take)
+        with plain_interrupts():
+            try:
+                return access.run(statement, take)
+            except HistoryUnreachable:
+                return self._again(access).run(statement, take)
 
     def relation(self, statement: str) -> duckdb.DuckDBPyRelation:
         """See Access."""
         access = self._access
-        try:
-            return access.relation(statement)
-        except HistoryUnreachable:
-            return self._again(access).relation(statement)
+        with plain_interrupts():
+            try:
+                return access.relation(statement)
+            except HistoryUnreachable:
+                return self._again(access).relation(statement)
 
     @contextlib.contextmanager
     def at_once(self) -> Iterator[None]:
         """See Access."""
         access = self._access
         with contextlib.ExitStack() as stack:
+            stack.enter_context(plain_interrupts())
             try:
                 stack.enter_context(access.at_once())
             except HistoryUnreachable:
@@ -61,7 +66,8 @@ class Reopening:
 
     def close(self) -> None:
         """See Access."""
-        self._access.close()
+        with plain_interrupts():
+            self._access.close()
 
     def _again(self, broken: Access) -> Access:
         """Open anew. What was written for a file can be asked of a consumer too, but not the other way round."""

@@ -42,11 +42,6 @@ class Waiting(Handle):
             row = self._awaited(show_output, wait_post_processing)
         except KeyboardInterrupt as interrupt:
             raise WaitInterrupted(self._id) from interrupt
-        except RuntimeError as error:
-            # DuckDB reports a Ctrl-C in the middle of a statement as an error of its own.
-            if isinstance(error.__context__, KeyboardInterrupt):
-                raise WaitInterrupted(self._id) from error
-            raise
         self._status = row.status
         if raise_on_error and row.status in (status.FAILED, "NotResponding"):
             raise ActivityFailed(

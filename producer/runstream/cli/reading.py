@@ -66,7 +66,7 @@ def runs(options: argparse.Namespace) -> int:
         [
             *(getattr(row, column) for column in RUN_COLUMNS),
             printing.local(row.created_at) if is_table else row.created_at,
-            round(row.duration_s, 1) if is_table and row.duration_s else row.duration_s,
+            round(row.duration_s, 1 if row.duration_s >= 1 else 3) if is_table else row.duration_s,
             *(stat.last_value if (stat := row.metrics.get(name)) else None for name in options.metric),
         ]
         for row in page.rows
