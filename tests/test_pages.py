@@ -321,9 +321,11 @@ def test_a_journal_that_shrank_is_told_on_the_pipeline_page(
     monkeypatch.setenv("RUNSTREAM_HOME", str(home))
     run = start("shrinks")
     curve(run, n=50)
+    run.flush()
     segment = next((home / "journal").glob("*/*.journal"))
     short = segment.read_bytes()
     curve(run, first=50, n=50)
+    run.flush()
     with connect(home) as past:
         assert past.run(run.id).n_points == 100
     whole = segment.read_bytes()
