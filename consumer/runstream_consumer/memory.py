@@ -1,7 +1,7 @@
 """The memory of the consumer's process: what one fold gives back, the next one takes.
 
 glibc hands large blocks back to the system as soon as they are free. The columns of a fold are such blocks, and to be
-given them anew costs a page fault for each 4 KiB, some microseconds each: more than all that the fold computes.
+given them anew costs a page fault for each 4 KiB.
 """
 
 import ctypes
