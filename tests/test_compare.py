@@ -11,7 +11,8 @@ from runstream import Experiment, Workspace
 from tests.browser import Keep, View, curve, drawn, png, start
 from tests.waiting import until
 
-# The middle of what is drawn in the grey (half transparent, on nothing) of runs that are not compared, in CSS pixels of the canvas; null without any.
+# The middle of what is drawn in the grey of runs that are not compared, in CSS pixels of the canvas; null without any.
+# The dot is half transparent, but nothing is behind it: its colour is read as it was given.
 GREY_DOT = """canvas => {
     const { width, height } = canvas, { data } = canvas.getContext("2d").getImageData(0, 0, width, height)
     const grey = [0x98, 0xa2, 0xb3], seen = []

@@ -14,7 +14,7 @@ from typing import BinaryIO
 import pytest
 
 from runstream import Experiment, Run, Workspace, blobs, config, snapshot, store
-from runstream_schemas.errors import ExtraMissing, SnapshotFailed, SnapshotNotFound, UnsafePath
+from runstream_schemas.errors import ConfigError, ExtraMissing, SnapshotFailed, SnapshotNotFound, UnsafePath
 from tests.s3 import S3
 from tests.submitted import ended, folder, folder_of, submit
 
@@ -154,6 +154,15 @@ def test_the_limits_are_those_of_the_sdk() -> None:
     """2,000 files and 300 MB, unless the environment says otherwise."""
     settings = config.read().settings
     assert (settings.snapshot_files, settings.snapshot_bytes) == (2000, 300 * 1024**2)
+
+
+def test_no_limit_lets_a_snapshot_be_taken_that_is_not_restored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More bytes than a reader unpacks are refused where they are set, not on the day that the files are wanted."""
+    monkeypatch.setenv("RUNSTREAM_SNAPSHOT_BYTES", "2G")
+    assert config.read().settings.snapshot_bytes == 2 * 1024**3
+    monkeypatch.setenv("RUNSTREAM_SNAPSHOT_BYTES", "3G")
+    with pytest.raises(ConfigError, match=r"RUNSTREAM_SNAPSHOT_BYTES.*3G.*2G, the most"):
+        config.read()
 
 
 def test_too_many_bytes_are_refused(source: Path) -> None:

@@ -20,7 +20,7 @@ from runstream_consumer.planes import from_planes, to_planes
 from runstream_schemas.errors import SegmentDamaged
 from runstream_schemas.failpoint import hit
 from runstream_schemas.frame import HEADER_BYTES, MAX_PAYLOAD_BYTES, SegmentHeader, frame_seed
-from runstream_schemas.home import Home, ProducerDir, first_frame_of, make_private
+from runstream_schemas.home import Home, ProducerDir, first_frame_of, make_private, private_file
 from runstream_schemas.points import RECORD_BYTES
 from runstream_schemas.scan import Damage, Frame, parse, read_header, scan
 from runstream_schemas.topics import Topic
@@ -118,7 +118,7 @@ def archive_segment(home: Home, producer_id: str, segment: Path) -> ArchivePath:
     first_frame = end_frame = first_frame_of(segment.name) or 0
     data = segment.read_bytes()
     unborn = folder / f".new-{first_frame:020d}{SUFFIX}"
-    with open(os.open(unborn, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
+    with private_file(unborn) as file:
         file.write(MAGIC)
         for chunk, next_frame in _chunks(segment, data, first_frame):
             file.write(chunk)

@@ -72,7 +72,7 @@ class Codes:
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
+class PointColumns:
     """Points column by column, each (n,): step, time in us, the 64 bits of the value, kind, and slot of the series."""
 
     step: Ints
@@ -81,9 +81,9 @@ class Columns:
     kind: npt.NDArray[np.int8]
     slot: npt.NDArray[np.int32]
 
-    def take(self, rows: Ints | slice) -> "Columns":
+    def take(self, rows: Ints | slice) -> "PointColumns":
         """Those of ``rows``, in memory of their own but for a slice."""
-        return Columns(self.step[rows], self.at_us[rows], self.bits[rows], self.kind[rows], self.slot[rows])
+        return PointColumns(self.step[rows], self.at_us[rows], self.bits[rows], self.kind[rows], self.slot[rows])
 
 
 class Scratch:
@@ -94,16 +94,16 @@ class Scratch:
     def __init__(self) -> None:
         self._columns = self._room(0)
 
-    def rows(self, n: int) -> Columns:
-        """Columns of ``n`` points of any content, good until the next call."""
+    def rows(self, n: int) -> PointColumns:
+        """PointColumns of ``n`` points of any content, good until the next call."""
         if n > len(self._columns.step):
             self._columns = self._room(max(n, 2 * len(self._columns.step)))
         return self._columns.take(slice(n))
 
     @staticmethod
-    def _room(n: int) -> Columns:
+    def _room(n: int) -> PointColumns:
         step, at_us, bits = (np.empty(n, np.int64) for _ in range(3))
-        return Columns(step, at_us, bits, np.empty(n, np.int8), np.empty(n, np.int32))
+        return PointColumns(step, at_us, bits, np.empty(n, np.int8), np.empty(n, np.int32))
 
 
 @dataclass(slots=True)
@@ -113,7 +113,6 @@ class _Piece:
     item: int
     codes: Codes
     first_index: int
-    n: int
     records: Ints
 
 
@@ -139,7 +138,7 @@ class MetricSlice:
                 if begin <= other.point < end:
                     self.text_places.append(self.n + other.point - begin)
                     self.texts.append(other.text)
-            self.pieces.append(_Piece(item, self.codes_of(event), low, high - low, records[begin:end]))
+            self.pieces.append(_Piece(item, self.codes_of(event), low, records[begin:end]))
             self.n += high - low
 
     def codes_of(self, event: MetricEvent) -> Codes:
@@ -162,24 +161,24 @@ class MetricSlice:
         text = None if text is None else text.take(pa.array(rows))
         return *self._sorted(points.take(rows), rows, text), broken
 
-    def _arrived(self) -> Columns:
+    def _arrived(self) -> PointColumns:
         """All points in the order of arrival. A record is taken apart while its event is in the processor's cache."""
         points = self.scratch.rows(self.n)
         begin = 0
         for piece in self.pieces:
-            records, here = piece.records, points.take(slice(begin, begin + piece.n))
+            records, here = piece.records, points.take(slice(begin, begin + len(piece.records)))
             here.step[:] = records[:, 0]
             np.floor_divide(records[:, 1], 1000, out=here.at_us)
             here.bits[:] = records[:, 2]
             # Of the code word only the low byte is looked at for the kind.
             np.bitwise_and(records.view(np.int8)[:, CODE_OFFSET], KIND_MASK, out=here.kind)
             np.take(piece.codes.slots, _series_codes(records), out=here.slot, mode="clip")
-            begin += piece.n
+            begin += len(piece.records)
         return points
 
     def _indices(self, rows: Ints) -> Ints:
         """The producers' indices of the points that arrived as ``rows``."""
-        counts = np.array([piece.n for piece in self.pieces], np.int64)
+        counts = np.array([len(piece.records) for piece in self.pieces], np.int64)
         ahead = np.array([piece.first_index for piece in self.pieces], np.int64) - (np.cumsum(counts) - counts)
         if (ahead == ahead[0]).all():
             # The usual case: the events of one producer without a gap.
@@ -189,16 +188,16 @@ class MetricSlice:
 
     def _broken(self, rows: Ints) -> dict[int, str]:
         """The items that the points at ``rows`` came from, each with the first reason why it has no slot."""
-        ends = np.cumsum([piece.n for piece in self.pieces])
+        ends = np.cumsum([len(piece.records) for piece in self.pieces])
         owners, first = np.unique(np.searchsorted(ends, rows, side="right"), return_index=True)
         found: dict[int, str] = {}
         for owner, row in zip(owners.tolist(), rows[first].tolist(), strict=True):
             piece = self.pieces[owner]
-            record = piece.records[row - int(ends[owner]) + piece.n :][:1]
+            record = piece.records[row - int(ends[owner]) + len(piece.records) :][:1]
             found.setdefault(piece.item, piece.codes.reason(int(_series_codes(record)[0])))
         return found
 
-    def _sorted(self, points: Columns, rows: Ints | None, text: pa.StringArray | None) -> tuple[PointRows, Ints]:
+    def _sorted(self, points: PointColumns, rows: Ints | None, text: pa.StringArray | None) -> tuple[PointRows, Ints]:
         """Sort points that arrived as ``rows`` (None: all, in order)."""
         slots, dense, counts = self._dense(points.slot)
         starts = np.cumsum(counts) - counts

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from runstream_consumer import blobs
-from runstream_schemas.errors import SnapshotNotFound, UnsafePath
+from runstream_schemas.errors import SnapshotNotFound
 from runstream_schemas.snapshot import LOCATION, PROPERTY, ListedFile, is_sha256, parse
 
 MAX_LIST_BYTES: Final = 16 * 1024**2
@@ -53,9 +53,4 @@ def read(properties: Mapping[str, str]) -> Snapshot | None:
     listed = blobs.read(None, location, snapshot_id, MAX_LIST_BYTES)
     if listed is None:
         raise SnapshotNotFound(snapshot_id, f"{location} is not there, or holds something else")
-    try:
-        return Snapshot(snapshot_id, folder, tuple(parse(listed)))
-    except UnsafePath:
-        raise
-    except ValueError as error:
-        raise SnapshotNotFound(snapshot_id, str(error)) from error
+    return Snapshot(snapshot_id, folder, tuple(parse(snapshot_id, listed)))

@@ -97,17 +97,6 @@ def apart(properties: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]
     return own, origin
 
 
-def examples(rows: Sequence[RunRow], an_experiment: int = 2, most: int = 12) -> tuple[str, ...]:
-    """Return the ids of a few runs of each experiment among `rows`, enough to know what they log."""
-    n_seen: dict[str, int] = {}
-    chosen = []
-    for row in rows:
-        n_seen[row.experiment] = n_seen.get(row.experiment, 0) + 1
-        if n_seen[row.experiment] <= an_experiment:
-            chosen.append(row.run_id)
-    return tuple(chosen[:most])
-
-
 def colour_of(row: RunRow) -> int:
     """Return a run's place in the palette."""
     return palette.colour_index(row.number)

@@ -14,6 +14,7 @@ from runstream import artifacts
 from runstream.config import Config
 from runstream_schemas import paths
 from runstream_schemas.errors import ExtraMissing, RunstreamError
+from runstream_schemas.home import Home
 from runstream_schemas.ids import check_name
 from runstream_schemas.topics import Topic
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Reader",
     "Written",
+    "dashboard",
     "model_url",
     "opened",
     "portal_url",
@@ -225,13 +227,13 @@ def _portal(config: Config) -> str:
     """Return the address of the dashboard."""
     if config.settings.server:
         return f"http://{config.settings.server.rpartition(':')[0]}:{DASHBOARD_PORT}"
-    return _dashboard(config.home.server_json) or f"http://127.0.0.1:{DASHBOARD_PORT}"
+    return dashboard(config.home) or f"http://127.0.0.1:{DASHBOARD_PORT}"
 
 
-def _dashboard(server_json: Path) -> str | None:
-    """Return the address that a running dashboard has left in the home; None when there is none, or it is dead."""
+def dashboard(home: Home) -> str | None:
+    """Return the address that a running dashboard has left in its home; None when there is none, or it is dead."""
     try:
-        told = json.loads(server_json.read_text(encoding="utf-8"))
+        told = json.loads(home.server_json.read_text(encoding="utf-8"))
         os.kill(int(told["pid"]), 0)
         address = told["dashboard"]
     except (OSError, ValueError, KeyError, TypeError):

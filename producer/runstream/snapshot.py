@@ -15,7 +15,7 @@ from typing import Final
 from runstream import blobs, store
 from runstream.config import Config
 from runstream.ignore import IGNORE_FILES, Source, one, sources
-from runstream_schemas.errors import SnapshotFailed, SnapshotNotFound, UnsafePath
+from runstream_schemas.errors import SnapshotFailed
 from runstream_schemas.snapshot import LOCATION, PROPERTY, ListedFile, dump, parse
 
 MAX_LIST_BYTES: Final = 64 * 1024 * 1024
@@ -104,11 +104,14 @@ def keep(files: Sequence[Source], config: Config) -> Snapshot:
     Keep *files*, sorted by path, and the list of them.
 
     Raises:
-        SnapshotFailed: a file was changed while it was read.
+        SnapshotFailed: a file was changed while it was read, or they are too many for one list.
         OSError: as take().
     """
     entries = [_entry(source) for source in files]
     listed = dump(entries)
+    if len(listed) > MAX_LIST_BYTES:
+        reason = f"the list of its {len(files):,} files would have more than {MAX_LIST_BYTES:,} bytes"
+        raise SnapshotFailed(str(files[0].file.parent), reason)
     snapshot_id, kept = hashlib.sha256(listed).hexdigest(), store.of(config)
     # The list is written last: where it is, all that it names is.
     unchanged = kept.holds(snapshot_id, len(listed))
@@ -140,12 +143,7 @@ def files_of(snapshot_id: str, config: Config) -> list[ListedFile]:
         SnapshotNotFound: the store does not hold it, or holds something else under this id.
         UnsafePath: a path would leave the folder, or two are the same on some system.
     """
-    try:
-        return parse(blobs.get(snapshot_id, MAX_LIST_BYTES, store.of(config)))
-    except UnsafePath:
-        raise
-    except ValueError as error:
-        raise SnapshotNotFound(snapshot_id, str(error)) from error
+    return parse(snapshot_id, blobs.get(snapshot_id, MAX_LIST_BYTES, store.of(config)))
 
 
 def restore_zip(snapshot_id: str, target: Path, config: Config) -> Path:

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import BinaryIO
 
 from runstream_schemas.ids import new_producer_id
 
@@ -180,7 +181,7 @@ class Home:
         path = self.root / "home.id"
         if not path.exists():
             born = self.root / f".home.id-{os.getpid()}"
-            with open(os.open(born, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
+            with private_file(born) as file:
                 file.write(new_producer_id().encode("ascii"))
             try:
                 # Of two processes that come here at once, one wins and both read its id.
@@ -205,6 +206,11 @@ def make_private(folder: Path) -> None:
     except FileNotFoundError:
         make_private(folder.parent)
         folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def private_file(path: Path) -> BinaryIO:
+    """Open a file to be written from its beginning, made for its owner only."""
+    return open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb")
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from runstream_schemas import snapshot
 from runstream_schemas.errors import ConfigError
 
 PREFIX = "RUNSTREAM_"
@@ -121,6 +122,13 @@ def _size(text: str) -> int:
     return int(number) * unit
 
 
+def _snapshot_size(text: str) -> int:
+    size_bytes = _size(text)
+    if size_bytes > snapshot.MAX_BYTES:
+        raise ValueError(f"is more than {snapshot.MAX_BYTES >> 30}G, the most that a snapshot is restored from")
+    return size_bytes
+
+
 def _count(text: str) -> int:
     if not text.isdecimal() or not int(text):
         raise ValueError("is no number from 1 on")
@@ -211,7 +219,7 @@ SETTINGS: tuple[Setting, ...] = (
         "RUNSTREAM_EXPERIMENT", "experiment", "", _optional(str), "the experiment of it; unset = the script's name"
     ),
     Setting("RUNSTREAM_SNAPSHOT_FILES", "snapshot_files", "2000", _count, "most files that a snapshot may have"),
-    Setting("RUNSTREAM_SNAPSHOT_BYTES", "snapshot_bytes", "300M", _size, "most bytes that a snapshot may have"),
+    Setting("RUNSTREAM_SNAPSHOT_BYTES", "snapshot_bytes", "300M", _snapshot_size, "most bytes of a snapshot, up to 2G"),
     Setting("RUNSTREAM_CANCEL_WAIT", "cancel_wait_s", "10", _seconds, "seconds a canceled script may take to end"),
     Setting("RUNSTREAM_KEEP_CODE", "keep_code", "no", _switch, "yes: copies of submitted code outlive their runs"),
     Setting("RUNSTREAM_FAILPOINT", "failpoint", "", _optional(str), "tests: name:n kills the process at the n-th pass"),

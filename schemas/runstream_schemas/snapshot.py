@@ -10,6 +10,7 @@ from typing import Final
 from zipfile import ZIP_DEFLATED, ZipInfo
 
 from runstream_schemas import paths
+from runstream_schemas.errors import SnapshotNotFound
 
 PROPERTY: Final = "ContentSnapshotId"
 """The property of a run that names its snapshot: the sha256 of the list."""
@@ -62,13 +63,13 @@ def dump(files: Sequence[ListedFile]) -> bytes:
     return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def parse(listed: bytes) -> list[ListedFile]:
+def parse(snapshot_id: str, listed: bytes) -> list[ListedFile]:
     """
-    Return the files of a list, whoever wrote it: all of them can be unpacked into one folder.
+    Return the files of a snapshot's list, whoever wrote it: all of them can be unpacked into one folder.
 
     Raises:
+        SnapshotNotFound: what is kept under the id is no such list, or claims to hold more than MAX_BYTES.
         UnsafePath: a path would leave that folder, or two are the same on some system.
-        ValueError: it is no such list, or claims to hold more than MAX_BYTES; the message says what is wrong.
     """
     try:
         told = json.loads(listed)
@@ -76,13 +77,11 @@ def parse(listed: bytes) -> list[ListedFile]:
         rows = told["files"] if version == _VERSION else []
         files = [ListedFile(str(path), str(sha256), int(size), bool(runs)) for path, sha256, size, runs in rows]
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
-        message = "what the store keeps under its id is no list of files"
-        raise ValueError(message) from error
+        raise SnapshotNotFound(snapshot_id, "what the store keeps under its id is no list of files") from error
     if version != _VERSION:
-        message = f"its list is of another version than {_VERSION}"
-        raise ValueError(message)
+        raise SnapshotNotFound(snapshot_id, f"its list is of another version than {_VERSION}")
     if reason := _objection(files):
-        raise ValueError(reason)
+        raise SnapshotNotFound(snapshot_id, reason)
     paths.check_together(file.path for file in files)
     return files
 

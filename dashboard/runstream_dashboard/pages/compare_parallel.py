@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from runstream_consumer.history import MetricInfo, RunRow
-from runstream_dashboard import colouring, differences, formats, live, parallel, run_names, style, tables
-from runstream_dashboard.pages.compare_scatter import MAX_OTHERS
+from runstream_dashboard import colouring, differences, formats, parallel, run_names, style, tables
+from runstream_dashboard.pages.compare_scatter import with_others
 
 CHART_PX = 460
 # Choices with a label above each.
@@ -15,11 +15,7 @@ CONTROLS_PX = 66
 
 def lines(rows: list[RunRow], metrics: list[MetricInfo]) -> None:
     """Draw the runs of the first one's experiment as lines, the compared ones wide."""
-    when = live.slow(live.watermark())
-    experiment, workspace = rows[0].experiment, rows[0].workspace
-    names = tuple(dict.fromkeys(m.name for m in metrics if m.column_name is None and m.form == "scalar"))
-    others = live.run_page(when, experiment=experiment, workspace=workspace, page_size=MAX_OTHERS, metrics=names).rows
-    every = [*rows, *(row for row in others if row.run_id not in {each.run_id for each in rows})]
+    every = with_others(rows, metrics)
     values = colouring.values_of(every, differences.numbers_of(every, metrics))
     keys = parallel.offered(values)
     if len(keys) < 2:
@@ -37,7 +33,7 @@ def lines(rows: list[RunRow], metrics: list[MetricInfo]) -> None:
     key = f"parallel-{hash((tuple(axis_names), len(drawn), len(chosen), by_result))}"
     st.echarts_chart(spec, height=CHART_PX, key=key, alt=f"{len(drawn)} runs over {', '.join(axis_names)}")
     st.caption(
-        f"{len(drawn)} runs of {formats.plain(experiment)} have all of these; the compared ones are wide. "
+        f"{len(drawn)} runs of {formats.plain(rows[0].experiment)} have all of these; the compared ones are wide. "
         "Drag along an axis to keep the runs that pass there; a click on the axis lets go."
     )
 

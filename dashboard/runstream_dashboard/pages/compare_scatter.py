@@ -18,11 +18,7 @@ _OWN = "of the run"
 
 def scatter(rows: list[RunRow], metrics: list[MetricInfo]) -> None:
     """Draw the runs of the first one's experiment as dots; a click on a grey one compares that run too."""
-    when = live.slow(live.watermark())
-    experiment, workspace = rows[0].experiment, rows[0].workspace
-    names = tuple(dict.fromkeys(m.name for m in metrics if m.column_name is None and m.form == "scalar"))
-    others = live.run_page(when, experiment=experiment, workspace=workspace, page_size=MAX_OTHERS, metrics=names).rows
-    every = [*rows, *(row for row in others if row.run_id not in {each.run_id for each in rows})]
+    every = with_others(rows, metrics)
     numbers = differences.numbers_of(every, metrics)
     keys = list(dict.fromkeys(key for row in rows for key in numbers[row.run_id]))
     if len(keys) < 2:
@@ -41,13 +37,23 @@ def scatter(rows: list[RunRow], metrics: list[MetricInfo]) -> None:
     key = f"scatter-{len(rows)}-{len(points)}-{x}-{y}-{logs}-{colour}"
     event = st.echarts_chart(spec, height=CHART_PX, key=key, on_select="rerun", alt=f"{y} against {x}, a dot a run")
     st.caption(
-        f"{len(points)} runs of {formats.plain(experiment)} have both; the compared ones "
+        f"{len(points)} runs of {formats.plain(rows[0].experiment)} have both; the compared ones "
         f"{'are large' if colour else 'in colour'}. Click a {'small' if colour else 'grey'} dot to add it."
     )
     picked = _clicked(spec, event.selection.selected, compared)
     if picked:
         st.query_params["runs"] = address.join([*address.split(st.query_params.get("runs")), picked])
         st.rerun()
+
+
+def with_others(rows: list[RunRow], metrics: list[MetricInfo]) -> list[RunRow]:
+    """Return the compared runs, then the newest others of the first one's experiment, each with these metrics."""
+    when = live.slow(live.watermark())
+    experiment, workspace = rows[0].experiment, rows[0].workspace
+    names = tuple(dict.fromkeys(m.name for m in metrics if m.column_name is None and m.form == "scalar"))
+    others = live.run_page(when, experiment=experiment, workspace=workspace, page_size=MAX_OTHERS, metrics=names).rows
+    compared = {row.run_id for row in rows}
+    return [*rows, *(row for row in others if row.run_id not in compared)]
 
 
 def _axes(keys: list[str], first: tuple[str, str], colours: list[str]) -> tuple[str, str, list[str], str]:

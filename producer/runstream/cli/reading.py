@@ -10,10 +10,11 @@ from contextlib import AbstractContextManager, suppress
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
+from runstream import config
 from runstream.cli import printing
 from runstream.cli.exits import FAILED, OK
+from runstream.reading import dashboard, portal_url
 from runstream_schemas import settings
 from runstream_schemas.errors import ConfigError, HistoryUnreachable, RunNotFound, RunstreamError
 from runstream_schemas.home import Home
@@ -146,11 +147,8 @@ def resolved(past: History, run: str) -> str:
 
 def page_address(run_id: str) -> str | None:
     """Return the address of a run's page; None where no dashboard of this home runs."""
-    from runstream_consumer.serve import read_server
-
-    parsed = settings.parse(os.environ)
-    told = None if parsed.server else read_server(Home(parsed.home))
-    return f"{told.dashboard}/run?run={quote(run_id)}" if told and told.dashboard else None
+    setup = config.read()
+    return portal_url(setup, run_id) if not setup.settings.server and dashboard(setup.home) else None
 
 
 def sql(options: argparse.Namespace) -> int:
