@@ -59,6 +59,24 @@ def test_the_four_forms_are_drawn(view: View, keep: Keep, tmp_path: Path) -> Non
     assert points(page, "loss") == 50
 
 
+def test_a_file_that_is_no_picture_leaves_the_others_shown(view: View, tmp_path: Path) -> None:
+    """What was logged as one and is none is named; drawings are shown, whatever text is in them."""
+    (tmp_path / "good.png").write_bytes(png(2, 3))
+    (tmp_path / "half.png").write_bytes(png(20, 30)[:40])
+    (tmp_path / "path.svg").write_text("/etc/hostname")
+    (tmp_path / "plot.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg" width="7" height="5"><g/></svg>')
+    with start("mixed") as run:
+        for file in sorted(tmp_path.glob("*.*")):
+            run.upload_file(f"plots/{file.name}", str(file))
+    page = view.open(f"/run?run={run.id}&tab=Images", height=1400)
+    good, plot = (page.get_by_test_id("stImage").locator(f"img[alt^='plots/{name}']") for name in ("good", "plot"))
+    until(lambda: good.evaluate("(it) => it.naturalWidth") == 2, what="the picture")
+    until(lambda: plot.evaluate("(it) => it.naturalWidth") == 7, what="the drawing")
+    for name in ("half.png", "path.svg"):
+        page.get_by_text(f"plots/{name} cannot be shown as a picture").wait_for()
+    assert page.get_by_test_id("stException").count() == 0
+
+
 def test_runs_are_compared(view: View, keep: Keep) -> None:
     """Two runs stand side by side with their differences, their scatter plot and their curves."""
     runs = []

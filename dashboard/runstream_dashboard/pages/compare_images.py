@@ -6,7 +6,7 @@ import streamlit as st
 
 from runstream_consumer.history import ArtifactRow, MetricInfo, RunRow
 from runstream_dashboard import clock, files, formats, gallery, live, palette, run_names, style, tables
-from runstream_dashboard.pages import cells
+from runstream_dashboard.pages import cells, pictures
 
 _A_ROW = 4
 _SWATCH_PX = 16
@@ -55,7 +55,7 @@ def _shot(row: RunRow, hung: gallery.Gallery, name: str, place: int) -> None:
     if data is None:
         st.caption(formats.plain(files.where(shot)))
         return
-    st.image(data, width="stretch", alt=f"{name} of {run_names.of(row)}, picture {place}")
+    pictures.picture(shot, data, f"{name} of {run_names.of(row)}, picture {place}")
     st.caption(f"logged {clock.moment(shot.logged_at)}")
 
 

@@ -6,7 +6,7 @@ import streamlit as st
 
 from runstream_consumer.history import ArtifactRow, MetricInfo, RunRow
 from runstream_dashboard import address, clock, downloads, files, folders, formats, live, loading, tables
-from runstream_dashboard.pages import cells, run_snapshot
+from runstream_dashboard.pages import cells, pictures, run_snapshot
 from runstream_dashboard.zips import WithheldError
 
 _IMAGES_A_ROW = 3
@@ -37,7 +37,7 @@ def images_tab(row: RunRow, _metrics: list[MetricInfo]) -> None:
             if data is None:
                 st.caption(formats.plain(files.where(shot)))
             else:
-                st.image(data, width="stretch", alt=f"{name}, logged {clock.moment(shot.logged_at)}")
+                pictures.picture(shot, data, f"{name}, logged {clock.moment(shot.logged_at)}")
             st.caption(f"{formats.plain(shot.path)} · {clock.moment(shot.logged_at)}")
 
 
@@ -123,7 +123,7 @@ def _preview(row: RunRow, artifact: ArtifactRow) -> None:
     )
     shown = files.preview(artifact, data)
     if shown.kind == "image":
-        st.image(data)
+        pictures.picture(artifact, data, artifact.path, "content")
     elif shown.kind == "table":
         st.dataframe(shown.table, alt=artifact.path)
     elif shown.kind == "text":
