@@ -258,6 +258,16 @@ def test_a_home_that_is_a_file_is_refused_by_every_command(
         assert line.startswith(f"runstream: RUNSTREAM_HOME='{home}': ")
 
 
+@pytest.mark.parametrize("command", ["runs", "show x", "tail x", "logs x", "sql x"])
+def test_a_read_from_a_home_that_is_not_there_does_not_make_it(
+    command: str, home_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A mistyped home is told; an empty one made on the spot would answer for ever that there is nothing."""
+    assert main(["--home", str(home_path), *command.split()]) == exits.USAGE
+    assert capsys.readouterr().err.startswith(f"runstream: RUNSTREAM_HOME='{home_path}': is not there")
+    assert not home_path.exists()
+
+
 def test_an_error_of_the_system_is_told_in_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -39,9 +39,17 @@ FROM runstream.query('from run order by created_at desc limit 10');"""
 
 
 def history() -> AbstractContextManager[History]:
-    """Open the history: the server's, or what this home's journals hold."""
+    """
+    Open the history: the server's, or what this home's journals hold.
+
+    Raises:
+        ConfigError: the home was named, and is not there: reading would make it, and show nothing for ever.
+    """
     from runstream_consumer.history import connect
 
+    parsed, named = settings.parse(os.environ), os.environ.get("RUNSTREAM_HOME")
+    if named and not parsed.server and not parsed.brokers and not parsed.home.exists():
+        raise ConfigError("RUNSTREAM_HOME", named, "is not there: nothing has been logged to it yet")
     return connect()
 
 
