@@ -33,7 +33,16 @@ SCREENSHOTS = Path(__file__).parent.parent / "test-output"
 # Two busy cores: an attribute may take its time, a test that hangs must still end.
 WAIT_MS = 60_000
 expect.set_options(timeout=WAIT_MS)
+# The first two are the address bar's own pages: without them a window costs a third of the CPU. The others are those
+# that Playwright switches off; the browser listens to one list only, the last.
+_SWITCHED_OFF = (
+    "WebUIOmniboxPopup", "WebUIOmniboxAimPopup",
+    "AvoidUnnecessaryBeforeUnloadCheckSync", "DestroyProfileOnBrowserClose", "HttpsUpgrades",
+    "HttpsFirstBalancedModeAutoEnable", "LensOverlay", "MediaRouter", "PaintHolding", "ThirdPartyStoragePartitioning",
+    "AvoidCorsURLLoaderRestartOnRedirect", "OptimizationHints", "NetworkTimeServiceQuerying", "PreconnectToSearch",
+)  # fmt: skip
 FLAGS = [
+    f"--disable-features={','.join(_SWITCHED_OFF)}",
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
