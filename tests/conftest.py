@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from runstream import Experiment, Run, Workspace
 from runstream_schemas.home import Home
@@ -14,6 +15,12 @@ from runstream_schemas.home import Home
 # The broker and the browser are parts of their own; each module defines its fixtures and its markers' meaning.
 PARTS = [f"tests.{name}" for name in ("broker", "browser", "kafka_log", "notebook", "pipeline", "s3", "served")]
 pytest_plugins = [name for name in PARTS if importlib.util.find_spec(name)]
+
+# How long an example takes is the machine's business; those that write files keep apart by names of their own.
+settings.register_profile(
+    "runstream", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
+settings.load_profile("runstream")
 
 SKIPPABLE = ("kafka", "browser")
 # A test that asks for one of these fixtures needs the part, and says so without a marker of its own.

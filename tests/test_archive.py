@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from runstream_consumer import archive
@@ -47,7 +47,6 @@ def archivist(home: Home, positions: dict[str, int]) -> Archivist:
     st.binary(max_size=30),
     st.none() | st.integers(0, 5000),
 )
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_segment_comes_back_byte_for_byte(
     tmp_path_factory: pytest.TempPathFactory, written: list[tuple[int, bytes, int]], torn: bytes, flip: int | None
 ) -> None:

@@ -56,7 +56,7 @@ SERIES = st.tuples(st.lists(POINTS, min_size=1, max_size=12), st.sampled_from([1
 
 
 @given(st.lists(SERIES, min_size=1, max_size=4), st.integers(0, 1000))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_a_block_says_what_its_points_say(series: list[list[tuple[int, int, float | None]]], first: int) -> None:
     """First, last, lowest, highest, counts and time order of every block equal those over its points."""
     rows = point_rows(series)
@@ -98,7 +98,7 @@ def test_a_block_says_what_its_points_say(series: list[list[tuple[int, int, floa
 
 
 @given(st.integers(STUB_POINTS, 20_000), st.integers(1, 2**40), st.integers(-(2**50), 2**50))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_cells_are_aligned_and_hold_about_a_thousand_points(n: int, stride: int, first: int) -> None:
     """At an even stride no cell holds more than CELL_POINTS, inner ones at least half, and none crosses its cell."""
     step = np.arange(n, dtype=np.int64) * stride + first

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runstream_consumer.fold import Fold
@@ -140,7 +140,7 @@ def histories(draw: st.DrawFn) -> list[Event]:
 
 
 @given(told=histories(), data=st.data())
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15)
 def test_views_are_the_same_for_any_order_and_repetition(
     tmp_path_factory: pytest.TempPathFactory, told: list[Event], data: st.DataObject
 ) -> None:

@@ -207,7 +207,6 @@ def same(left: Sequence[float], right: Sequence[float]) -> bool:
 
 @settings(
     max_examples=50,
-    deadline=None,
     suppress_health_check=list(HealthCheck),
     phases=[Phase.generate],
     report_multiple_bugs=False,

@@ -344,7 +344,7 @@ def _frozen(row: dict[str, Any]) -> tuple[Any, ...]:
 
 
 @given(st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_tables_do_not_depend_on_interleaving_duplicates_or_batches(data: st.DataObject) -> None:
     """Any interleaving of topics, any duplication, any split and either door: the same rows and statistics."""
     events = data.draw(logged())

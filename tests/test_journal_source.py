@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runstream_consumer.archive import archive_segment
@@ -72,7 +72,7 @@ def positions_of(items: Sequence[Record | Undecodable]) -> list[int]:
 
 
 @given(st.data())
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40)
 def test_each_frame_comes_once_and_in_order(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     """Any mixture of writing, rotating, archiving, polling in portions and starting anew gives each frame once."""
     home = Home(tmp_path_factory.mktemp("home")).ensure()

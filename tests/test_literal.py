@@ -11,7 +11,7 @@ from uuid import UUID
 import duckdb
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from runstream_consumer.literal import bigints, identifier, literal, render
@@ -55,14 +55,12 @@ def same(found: object, value: object) -> bool:
     return type(found) is type(value) and found == value
 
 
-@settings(deadline=None)
 @given(SCALARS)
 def test_duckdb_reads_back_the_same_value(engine: duckdb.DuckDBPyConnection, value: object) -> None:
     """Every value that has a literal comes back equal and of its own type: NaN, -0.0 and Unicode too."""
     assert same(read_back(engine, value), value)
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(), max_size=5), st.lists(st.integers(-(2**63), 2**63 - 1), max_size=9))
 def test_lists_keep_their_elements(engine: duckdb.DuckDBPyConnection, floats: list[float], numbers: list[int]) -> None:
     """Lists come back element by element, also as the one constant that `bigints` writes."""
@@ -74,7 +72,6 @@ def test_lists_keep_their_elements(engine: duckdb.DuckDBPyConnection, floats: li
     assert packed == (numbers,)
 
 
-@settings(deadline=None)
 @given(st.one_of(st.integers(-(2**100), 2**100), st.floats(allow_nan=False)))
 def test_a_literal_stands_anywhere(engine: duckdb.DuckDBPyConnection, number: float) -> None:
     """Behind a minus sign, where a bare negative number would begin a comment, and before an operator."""
@@ -85,7 +82,6 @@ def test_a_literal_stands_anywhere(engine: duckdb.DuckDBPyConnection, number: fl
     assert row[1]
 
 
-@settings(deadline=None)
 @given(TIMES, st.integers(-14 * 60, 14 * 60))
 def test_a_zoned_time_is_the_same_moment(engine: duckdb.DuckDBPyConnection, at: dt.datetime, minutes: int) -> None:
     """A datetime with a zone becomes a TIMESTAMPTZ of that moment."""
@@ -96,7 +92,6 @@ def test_a_zoned_time_is_the_same_moment(engine: duckdb.DuckDBPyConnection, at: 
     assert row == ((zoned - epoch) // dt.timedelta(microseconds=1), "TIMESTAMP WITH TIME ZONE")
 
 
-@settings(deadline=None)
 @given(TEXT.filter(bool))
 def test_an_identifier_names_exactly_itself(engine: duckdb.DuckDBPyConnection, name: str) -> None:
     """Any text without NUL can be a column's name, quotes inside included."""
@@ -135,7 +130,6 @@ def test_placeholders_are_found_by_duckdbs_own_scanner(engine: duckdb.DuckDBPyCo
     assert row == ("a'b", "?'?", " ? $1 ", "'?", " ? ", -1.5, "é", 3)
 
 
-@settings(deadline=None)
 @given(st.lists(SCALARS, min_size=1, max_size=5))
 def test_rendered_parameters_arrive_in_order(engine: duckdb.DuckDBPyConnection, values: list[object]) -> None:
     """A statement with placeholders answers as if the values had been bound, whatever they hold."""

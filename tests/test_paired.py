@@ -108,7 +108,7 @@ def test_a_range_keeps_what_lies_inside() -> None:
     assert (chart.width, chart.last_x.tolist()) == (0.0, [10, 11, 12, 13, 14, 15])
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
+@settings(max_examples=25, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
 @given(batches=st.lists(POINTS, min_size=1, max_size=3), columns=st.sampled_from([1, 3, 100]))
 def test_columns_are_those_of_every_pair(batches: list[list[Logged]], columns: int) -> None:
     """Whatever was logged, by several producers, sealed or not: pairs, columns, extremes and marks are exact."""

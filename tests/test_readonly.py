@@ -268,7 +268,7 @@ def test_deep_nesting_is_answered(engine: duckdb.DuckDBPyConnection, opening: st
     assert permitted(engine, "SELECT " + opening * depth + "1") in (True, False)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.text(max_size=40))
 def test_any_text_gets_an_answer(engine: duckdb.DuckDBPyConnection, text: str) -> None:
     """Whatever is sent, the check says yes or no; behind a comment sign there is no statement."""

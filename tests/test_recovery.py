@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runstream_schemas import ring
@@ -36,7 +36,7 @@ def journalled(staged: Staged) -> dict[int, bytes]:
 
 
 @given(data=st.data())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 def test_every_point_is_there_once(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     """Whatever was drained, marked, or left as a hole: each written point is in the journal exactly once."""
     staged = Staged.begin(Home(tmp_path_factory.mktemp("home")))

@@ -11,7 +11,7 @@ from pathlib import Path
 from struct import Struct
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from runstream_schemas import ring
@@ -89,7 +89,6 @@ def test_code_words_keep_series_and_kind(series: int, kind: int) -> None:
 
 
 @given(st.lists(st.binary(max_size=50), max_size=8), st.integers(0, 60))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_side_records_survive_a_cut(
     tmp_path_factory: pytest.TempPathFactory, payloads: list[bytes], n_cut: int
 ) -> None:

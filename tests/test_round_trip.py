@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runstream import Experiment, Run, Workspace
@@ -141,7 +141,7 @@ def in_order(result: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25)
 @given(calls=CALLS)
 def test_any_sequence_of_calls_comes_back(calls: list[tuple[str, str, Any, Any]]) -> None:
     """Any mixture of values, names, steps, forms and ends comes back equal, of Python's types and in order."""

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runstream_schemas.errors import JournalUnavailable, SegmentDamaged
@@ -58,7 +58,6 @@ def frames_of(path: Path) -> list[int]:
         max_size=12,
     )
 )
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_frames_come_back_as_written(
     tmp_path_factory: pytest.TempPathFactory, written: list[tuple[int, list[bytes], int, int, int]]
 ) -> None:
@@ -127,7 +126,7 @@ def test_a_cut_end_is_a_torn_tail(tmp_path: Path, n_cut: int) -> None:
 
 
 @given(data=st.data())
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200)
 def test_one_changed_byte_costs_one_frame(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     """Wherever a byte changes, all other frames come back; only in the last frame it looks like a torn tail."""
     writer = new_segment(tmp_path_factory.mktemp("segment"), 8)

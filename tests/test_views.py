@@ -93,7 +93,7 @@ TAGS = [
 ]  # fmt: skip
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(order=st.permutations(TAGS), upto=st.integers(1, len(TAGS)))
 def test_the_newest_tag_holds_in_any_order_of_arrival(
     tmp_path_factory: pytest.TempPathFactory, order: list[TagEvent], upto: int

@@ -7,7 +7,7 @@ from array import array
 from collections.abc import Sequence
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from runstream.widgets import frames
@@ -61,7 +61,6 @@ STEPS = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(STEPS)
 def test_a_page_shows_what_was_read(steps: list[tuple[str, int]]) -> None:
     """Whatever is added, and however curves are cut anew, the newest whole frame and tail give the curves and lines."""
