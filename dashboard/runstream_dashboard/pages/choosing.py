@@ -54,9 +54,13 @@ def _picked(text: str, chosen: tuple[str, ...]) -> list[str]:
     called = {run_id: name for run_id, name in run_names.among(rows).items() if run_id not in chosen}
     called |= {run_id: name for run_id, name in kept.items() if run_id not in called}
     # Other options are another widget, which begins with what it is given.
-    picked = st.pills(
+    key = f"add-{hash((text, tuple(chosen)))}"
+    return st.pills(
         "Runs", list(called), default=list(kept), format_func=lambda run_id: formats.plain(called[run_id]),
-        selection_mode="multi", key=f"add-{hash((text, tuple(chosen)))}",
+        selection_mode="multi", key=key, on_change=_keep, args=(key, called),
     )  # fmt: skip
-    st.session_state["add-picked"] = {run_id: called[run_id] for run_id in picked}
-    return picked
+
+
+def _keep(key: str, called: dict[str, str]) -> None:
+    """Keep what is picked, before anything is drawn: typed at once, another filter has put another widget there."""
+    st.session_state["add-picked"] = {run_id: called[run_id] for run_id in st.session_state[key]}
