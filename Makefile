@@ -4,6 +4,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 ARGS ?=
+# Files that are tested at a time; each has a broker and a browser of its own.
+WORKERS ?= 2
 # The suite starts hundreds of processes; without bytecode each of them compiles every module anew.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -54,7 +56,7 @@ demo: install
 	$(BIN)/runstream demo
 
 test: tools lint
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
 
 lint: install
 	$(BIN)/ruff check .

@@ -1,7 +1,7 @@
 """A real Apache Kafka broker for tests: one KRaft node in one JVM, from Maven artifacts.
 
-The fixture `broker` is one for the whole test session (or the one named by RUNSTREAM_TEST_BROKERS), shared: tests
-keep apart by `topic_prefix`. The fixture `own_broker` is one that a test may kill, restart and reconfigure.
+The fixture `broker` is one for each process that runs tests (or the one named by RUNSTREAM_TEST_BROKERS), shared:
+tests keep apart by `topic_prefix`. The fixture `own_broker` is one that a test may kill, restart and reconfigure.
 Jars, a formatted data folder and a class-data archive are cached below ~/.cache/runstream-test, outside the repository.
 """
 

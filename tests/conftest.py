@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -72,7 +73,8 @@ def run(experiment: Experiment) -> Run:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the markers of the parts that a machine may lack."""
+    """Declare the markers of the parts that a machine may lack, and refuse to leave out what is none of them."""
+    left_out()
     config.addinivalue_line("markers", "kafka: needs Java and Maven: the real broker, and Avro's own library")
     config.addinivalue_line("markers", "browser: needs Chromium")
 
@@ -93,10 +95,29 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if gone:
         items[:] = [item for item in items if item not in set(gone)]
         config.hook.pytest_deselected(items=gone)
-        config.stash[LEFT_OUT] = gone
+        config.stash[LEFT_OUT] = [f"{item.path.name} ({', '.join(parts_of(item))})" for item in gone]
 
 
-LEFT_OUT = pytest.StashKey[list[pytest.Item]]()
+def parts_of(item: pytest.Item) -> list[str]:
+    """Return the parts that a test needs."""
+    return [name for name in SKIPPABLE if item.get_closest_marker(name)]
+
+
+LEFT_OUT = pytest.StashKey[list[str]]()
+"""Of each test that was left out its file, and the parts it needs."""
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In one of several processes that share the tests: hand what was left out to the one that reports."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["left_out"] = session.config.stash.get(LEFT_OUT, [])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """In the process that reports: each of the others has looked at all tests, and left out the same."""
+    node.config.stash[LEFT_OUT] = getattr(node, "workeroutput", {}).get("left_out", [])
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -104,8 +125,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     gone = config.stash.get(LEFT_OUT, [])
     if not gone:
         return
-    files = sorted(
-        {f"{item.path.name} ({name})" for item in gone for name in SKIPPABLE if item.get_closest_marker(name)}
-    )
     terminalreporter.section("left out by RUNSTREAM_TEST_SKIP: this is not the whole suite")
-    terminalreporter.line(f"{len(gone)} tests in: {', '.join(files)}")
+    terminalreporter.line(f"{len(gone)} tests in: {', '.join(sorted(set(gone)))}")
