@@ -14,6 +14,8 @@ N_KEY_CHARTS = 4
 HEAD_S = 2.0
 LOGS_S = 2.0
 _TABLE_PX = 400
+# A text of the length that tables.metric_table leaves it.
+_LAST_PX = 112
 # How tall what each tab draws is, from above.
 _TALL = {"Overview": (212, loading.TABLE_PX), "Logs": (loading.CONTROLS_PX, run_logs.HEIGHT_PX)}
 TABS = ("Overview", "Charts", "Tables", "Images", "Files", "Logs", "History")
@@ -30,9 +32,8 @@ def _overview(row: RunRow, metrics: list[MetricInfo]) -> None:
         st.subheader("Metrics", anchor=False)
         if metrics:
             curves = live.curves(live.slow(live.watermark(), turn=2), row.run_id, metrics)
-            shown: dict[str, Any] = dict.fromkeys(
-                ("Last", "Min", "Max"), st.column_config.TextColumn(alignment="right")
-            )
+            shown: dict[str, Any] = dict.fromkeys(("Min", "Max"), st.column_config.TextColumn(alignment="right"))
+            shown["Last"] = st.column_config.TextColumn(alignment="right", width=_LAST_PX)
             shown |= dict.fromkeys(
                 ("Points", "Min at step", "Max at step"), st.column_config.NumberColumn(format="localized")
             )
