@@ -191,6 +191,32 @@ def test_the_outbox_of_a_living_process_is_left_to_it(log: EventLog, home: Home)
     assert values(log, Topic.TAGS) == []
 
 
+@pytest.mark.parametrize("is_taken", [True, False])
+def test_a_journal_that_another_process_has_sent_and_removed_is_let_go(
+    log: EventLog, home: Home, is_taken: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its owner has ended and let go of the lock; the sender goes on with the others, and waits for none of it."""
+    gone, other = Writer(home, "gone"), Writer(home, "other")
+    sender = Sender(settings_for(log.servers, log.prefix), home)
+    gone.tag(3)
+    gone.close()
+    with locked(gone.folder.lock), locked(other.folder.lock):
+        if is_taken:
+            sender.add(gone.folder, lambda _: None)
+            sender.wait(gone.folder.producer_id, gone.last_frame, 60)
+        shutil.rmtree(gone.folder.path)
+        if not is_taken:
+            sender.add(gone.folder, lambda _: None)
+        other.tag(2)
+        sender.add(other.folder, lambda _: None)
+        sender.wait(other.folder.producer_id, other.last_frame, 60)
+        until(lambda: sender.finish({gone.folder.producer_id: 9}, wait_s=0) == 0, what="it is let go")
+        sender.close()
+
+    assert set(other.events[Topic.TAGS]) <= set(values(log, Topic.TAGS))
+    assert "No such file" not in capsys.readouterr().err
+
+
 def test_segments_are_trimmed_behind_acknowledgements(log: EventLog, home: Home) -> None:
     """The journal hears how far Kafka has it, and the mark survives the process."""
     writer = Writer(home)

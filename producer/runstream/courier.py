@@ -210,7 +210,8 @@ class Courier:
             done = partial(self._note_result, sent)
             key = _catalog_key(frame, ward.outbox) if sent.topic == Topic.CATALOG else ward.outbox.run_id
             self._link.send(sent.topic, key, sent.frame, bytes(frame.payload), done)
-        if ward.outbox.is_finished or (ward.is_once and not frames and not ward.outbox.n_in_flight):
+        is_through = ward.is_once and not frames and not ward.outbox.n_in_flight
+        if ward.outbox.is_finished or is_through or (not frames and _is_sent_by_another(ward)):
             self._finish(ward)
         return bool(frames)
 
@@ -264,8 +265,12 @@ class Courier:
 
     def _remove(self, ward: Ward) -> bool:
         with ExitStack() as held:
-            if not ward.is_locked and held.enter_context(locked(ward.outbox.folder.lock)) is None:
-                return False
+            try:
+                if not ward.is_locked and held.enter_context(locked(ward.outbox.folder.lock)) is None:
+                    return False
+            except FileNotFoundError:
+                # Another process took it over as soon as its owner let go, and was done with it first.
+                return True
             self._guarded(ward, ward.outbox.remove)
             return True
 
@@ -275,6 +280,9 @@ class Courier:
     def _guarded(self, ward: Ward, act: Callable[[], object]) -> None:
         try:
             act()
+        except FileNotFoundError:
+            # As above: the folder is gone, with all that was to be marked or removed.
+            pass
         except OSError as error:
             # Events are in Kafka; a mark that lags only makes them go there again.
             folder = ward.outbox.folder.path
@@ -336,6 +344,12 @@ class Courier:
     def _notify(self) -> None:
         with self.progressed:
             self.progressed.notify_all()
+
+
+def _is_sent_by_another(ward: Ward) -> bool:
+    """Whether a process that took the folder over, once its owner had let go, has sent all of it and removed it."""
+    folder = ward.outbox.folder.path
+    return ward.removes and not folder.exists() and folder.parent.exists()
 
 
 def _catalog_key(frame: Frame, outbox: Outbox) -> str:

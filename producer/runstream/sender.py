@@ -181,6 +181,9 @@ def _is_adopted(courier: Courier, folder: ProducerDir) -> bool:
                 return False
             courier.add(Ward(Outbox(folder), removes=True, held=held.pop_all(), is_locked=True))
         return True
+    except FileNotFoundError:
+        # Somebody else has sent and removed it meanwhile.
+        return False
     except (OSError, SegmentDamaged, JournalUnavailable) as error:
         _tell_unsent(folder, error)
         return False
