@@ -35,7 +35,8 @@ def add(chosen: tuple[str, ...], label: str) -> None:
             return
         text = st.text_input("Filter", key="add-filter", placeholder="name, id, or val/loss < 0.4", live=True)
         picked = _picked(text or "", chosen)
-        if st.button(label, disabled=not picked, type="primary"):
+        told = f"{label} ({len(picked)})" if picked else label
+        if st.button(told, key="add-them", disabled=not picked, type="primary"):
             st.session_state["add-picked"] = {}
             st.query_params["runs"] = address.join([*chosen, *picked])
             st.rerun()
@@ -53,10 +54,12 @@ def _picked(text: str, chosen: tuple[str, ...]) -> list[str]:
     }
     called = {run_id: name for run_id, name in run_names.among(rows).items() if run_id not in chosen}
     called |= {run_id: name for run_id, name in kept.items() if run_id not in called}
-    # Other options are another widget, which begins with what it is given.
+    # Other options are another widget. It may have been drawn before the last pick arrived: what is kept counts.
     key = f"add-{hash((text, tuple(chosen)))}"
+    if set(st.session_state.get(key, ())) != set(kept):
+        st.session_state[key] = list(kept)
     return st.pills(
-        "Runs", list(called), default=list(kept), format_func=lambda run_id: formats.plain(called[run_id]),
+        "Runs", list(called), format_func=lambda run_id: formats.plain(called[run_id]),
         selection_mode="multi", key=key, on_change=_keep, args=(key, called),
     )  # fmt: skip
 
