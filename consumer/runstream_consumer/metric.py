@@ -95,7 +95,7 @@ class Scratch:
         self._columns = self._room(0)
 
     def rows(self, n: int) -> PointColumns:
-        """PointColumns of ``n`` points of any content, good until the next call."""
+        """Columns of ``n`` points of any content, good until the next call."""
         if n > len(self._columns.step):
             self._columns = self._room(max(n, 2 * len(self._columns.step)))
         return self._columns.take(slice(n))

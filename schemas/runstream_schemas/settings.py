@@ -7,10 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from runstream_schemas import snapshot
 from runstream_schemas.errors import ConfigError
 
 PREFIX = "RUNSTREAM_"
+
+MAX_SNAPSHOT_BYTES = 2 * 1024**3
+"""Of all files together: a forged list must not have a reader fill its disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +126,8 @@ def _size(text: str) -> int:
 
 def _snapshot_size(text: str) -> int:
     size_bytes = _size(text)
-    if size_bytes > snapshot.MAX_BYTES:
-        raise ValueError(f"is more than {snapshot.MAX_BYTES >> 30}G, the most that a snapshot is restored from")
+    if size_bytes > MAX_SNAPSHOT_BYTES:
+        raise ValueError(f"is more than {MAX_SNAPSHOT_BYTES >> 30}G, the most that a snapshot is restored from")
     return size_bytes
 
 

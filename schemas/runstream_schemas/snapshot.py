@@ -11,15 +11,13 @@ from zipfile import ZIP_DEFLATED, ZipInfo
 
 from runstream_schemas import paths
 from runstream_schemas.errors import SnapshotNotFound
+from runstream_schemas.settings import MAX_SNAPSHOT_BYTES
 
 PROPERTY: Final = "ContentSnapshotId"
 """The property of a run that names its snapshot: the sha256 of the list."""
 
 LOCATION: Final = "runstream.snapshot_location"
 """The property that says where the store keeps the list; each file is beside it, under its own hash."""
-
-MAX_BYTES: Final = 2 * 1024**3
-"""Of all files together: a forged list must not have a reader fill its disk."""
 
 _VERSION: Final = 1
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
@@ -68,7 +66,7 @@ def parse(snapshot_id: str, listed: bytes) -> list[ListedFile]:
     Return the files of a snapshot's list, whoever wrote it: all of them can be unpacked into one folder.
 
     Raises:
-        SnapshotNotFound: what is kept under the id is no such list, or claims to hold more than MAX_BYTES.
+        SnapshotNotFound: what is kept under the id is no such list, or claims to hold more than MAX_SNAPSHOT_BYTES.
         UnsafePath: a path would leave that folder, or two are the same on some system.
     """
     try:
@@ -88,7 +86,7 @@ def parse(snapshot_id: str, listed: bytes) -> list[ListedFile]:
 
 def _objection(files: Sequence[ListedFile]) -> str:
     """Say what no list of ours says of its files, or give an empty string."""
-    if any(file.size_bytes < 0 for file in files) or sum(file.size_bytes for file in files) > MAX_BYTES:
-        return f"it claims to hold more than {MAX_BYTES:,} bytes"
+    if any(file.size_bytes < 0 for file in files) or sum(file.size_bytes for file in files) > MAX_SNAPSHOT_BYTES:
+        return f"it claims to hold more than {MAX_SNAPSHOT_BYTES:,} bytes"
     bare = next((file.path for file in files if not is_sha256(file.sha256)), None)
     return "" if bare is None else f"{bare!r:.80} in it has no hash of 64 hex digits"
